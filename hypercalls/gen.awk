@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# Makes every other form of hypercalls.tbl; the kernel's build of a guest runs it
+# too, so it is plain awk. Use: awk -v form=FORM -f gen.awk hypercalls.tbl
+#
+#   check     nothing but the table's own consistency (all forms do that first)
+#   numbers   RING1_HC_* for C and assembly
+#   protos    prototypes of the handlers, for the host
+#   dispatch  the cases of the host's dispatcher
+#   symbols   number-to-name pairs for tracepoints and statistics
+#   stubs     inline functions for the guest kernel
+#   list      names, one a line
+#   rst       reference table for Documentation/
+
+BEGIN { n = 0 }
+
+function fail(text)
+{
+	printf "%s:%d: %s\n", FILENAME, FNR, text > "/dev/stderr"
+	bad = 1
+	exit 1
+}
+
+function rest(first,    i, s)
+{
+	s = $first
+	for (i = first + 1; i <= NF; i++)
+		s = s " " $i
+	return s
+}
+
+/^#/ || NF == 0 { next }
+
+{
+	if (NF < 8)
+		fail("a row has at least 8 columns")
+	if ($1 !~ /^[0-9]+$/ || $1 != n + 0)
+		fail("number " $1 " where " n + 0 " must stand: ascending, no gap, none reused")
+	if ($3 !~ /^[a-z][a-z0-9_]*$/ || $3 in seen)
+		fail("name " $3 " is malformed or taken")
+	if ($4 != "val" && $4 != "run" && $4 != "fast")
+		fail("kind is val, fast or run, not " $4)
+	seen[$3] = 1
+	since[n] = $2; name[n] = $3; kind[n] = $4; errors[n] = $7; text[n] = rest(8)
+	nargs[n] = $5 == "-" ? 0 : split($5, part, ",")
+	if (nargs[n] > 5)
+		fail("five arguments at most")
+	for (i = 1; i <= nargs[n]; i++) {
+		if (split(part[i], nt, ":") != 2 || nt[2] !~ /^(u32|u64|gpa|gva)$/)
+			fail("argument " part[i] " is not name:type")
+		aname[n, i] = nt[1]; atype[n, i] = nt[2]
+	}
+	nout[n] = $6 == "-" ? 0 : split($6, part, ",")
+	if (nout[n] > 4)
+		fail("four results beside RAX at most")
+	for (i = 1; i <= nout[n]; i++)
+		oname[n, i] = part[i]
+	n++
+}
+
+function macro(i) { return "RING1_HC_" toupper(name[i]) }
+function ctype(t) { return t == "u32" ? "u32" : "u64" }
+
+function numbers(    i)
+{
+	print "#ifndef _RING1_HYPERCALLS_H\n#define _RING1_HYPERCALLS_H\n"
+	for (i = 0; i < n; i++)
+		printf "#define %-28s%d\n", macro(i), i
+	printf "#define %-28s%d\n\n#endif\n", "RING1_NR_HYPERCALLS", n
+}
+
+function params(i, first,    j, s)
+{
+	s = first
+	for (j = 1; j <= nargs[i]; j++)
+		s = s (s == "" ? "" : ", ") ctype(atype[i, j]) " " aname[i, j]
+	return s
+}
+
+function protos(    i)
+{
+	for (i = 0; i < n; i++)
+		printf "%s ring1_hc_%s(%s%s);\n", kind[i] == "run" ? "int" : "long", name[i],
+		       params(i, "struct kvm_vcpu *vcpu"),
+		       kind[i] != "run" && nout[i] ? ", u64 *out" : ""
+}
+
+function dispatch(    i, j, test, call)
+{
+	for (i = 0; i < n; i++) {
+		test = ""; call = "vcpu"
+		for (j = 1; j <= nargs[i]; j++) {
+			if (atype[i, j] == "u32")
+				test = test (test == "" ? "" : " | ") "arg[" j - 1 "]"
+			call = call ", arg[" j - 1 "]"
+		}
+		printf "case %s:\n", macro(i)
+		if (kind[i] != "fast")
+			print "\tif (irqoff)\n\t\treturn -EAGAIN;"
+		if (test != "")
+			printf "\tif ((%s) >> 32)\n\t\tbreak;\n", test
+		if (kind[i] == "run") {
+			printf "\treturn ring1_hc_%s(%s);\n", name[i], call
+			continue
+		}
+		printf "\tret = ring1_hc_%s(%s%s);\n", name[i], call, nout[i] ? ", out" : ""
+		if (nout[i])
+			printf "\tnr_out = %d;\n", nout[i]
+		print "\tbreak;"
+	}
+}
+
+function symbols(    i)
+{
+	for (i = 0; i < n; i++)
+		printf "\t{ %s, \"%s\" }%s\n", macro(i), name[i], i < n - 1 ? ",\t\\" : ""
+}
+
+# In- and output registers share RDI RSI RDX R10, so each call names all of them.
+function stubs(    i, j, p, set)
+{
+	split("_rdi _rsi _rdx _r10 _r8", reg, " ")
+	for (i = 0; i < n; i++) {
+		p = params(i, "")
+		for (j = 1; j <= nout[i]; j++)
+			p = p (p == "" ? "" : ", ") "u64 *" oname[i, j]
+		printf "static __always_inline long ring1_hc_%s(%s)\n{\n", name[i], p == "" ? "void" : p
+		printf "\tlong _rax = %s;\n", macro(i)
+		for (j = 1; j <= nargs[i] || j <= nout[i]; j++)
+			if (j <= 3)
+				printf "\tunsigned long %s = %s;\n", reg[j],
+				       j <= nargs[i] ? aname[i, j] : "0"
+			else
+				printf "\tregister unsigned long %s asm(\"%s\") = %s;\n", reg[j],
+				       substr(reg[j], 2), j <= nargs[i] ? aname[i, j] : "0"
+		printf "\n\tasm volatile(\"call ring1_hypercall\"\n\t\t     : \"+a\" (_rax), ASM_CALL_CONSTRAINT"
+		for (j = 1; j <= nargs[i] || j <= nout[i]; j++)
+			printf ",\n\t\t       \"+%s\" (%s)", j == 1 ? "D" : j == 2 ? "S" : j == 3 ? "d" : "r", reg[j]
+		print "\n\t\t     : : \"rcx\", \"r11\", \"cc\", \"memory\");"
+		for (j = 1; j <= nout[i]; j++)
+			printf "\t*%s = %s;\n", oname[i, j], reg[j]
+		print "\treturn _rax;\n}\n"
+	}
+}
+
+function rst(    i, j, s)
+{
+	print ".. This file is made from hypercalls/hypercalls.tbl. Do not edit.\n"
+	print ".. list-table::\n   :header-rows: 1\n   :widths: 5 20 35 20 20\n"
+	print "   * - No.\n     - Name\n     - Meaning\n     - Arguments, results\n     - Errors"
+	for (i = 0; i < n; i++) {
+		s = ""
+		for (j = 1; j <= nargs[i]; j++)
+			s = s (j > 1 ? ", " : "") aname[i, j] ": " atype[i, j]
+		for (j = 1; j <= nout[i]; j++)
+			s = s (j > 1 ? ", " : s == "" ? "→ " : " → ") oname[i, j]
+		printf "   * - %d\n     - ``%s``\n     - %s\n     - %s\n     - %s\n", i, name[i], text[i],
+		       s == "" ? "none" : s, errors[i] == "-" ? "none" : errors[i]
+	}
+}
+
+END {
+	if (bad)
+		exit 1
+	if (form == "list" || form == "check") {
+		for (i = 0; i < n && form == "list"; i++)
+			print name[i]
+		exit 0
+	}
+	if (form == "rst") {
+		rst()
+		exit 0
+	}
+	print "/* SPDX-License-Identifier: GPL-2.0-only OR MIT */"
+	print "/* Made from hypercalls.tbl. Do not edit. */"
+	if (form == "numbers") numbers()
+	else if (form == "protos") protos()
+	else if (form == "dispatch") dispatch()
+	else if (form == "symbols") { print "#define RING1_HC_SYMBOLS\t\\"; symbols() }
+	else if (form == "stubs") stubs()
+	else { print "gen.awk: unknown form '" form "'" > "/dev/stderr"; exit 2 }
+}
