@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Instructions that faulted in ring 1: sort out which are privileged, emulate the
+ * ones KVM's emulator does not know (IRETQ, SWAPGS, SYSRET, STAC, CLAC),
+ * pass on those it does, and hand every other #GP and #UD back to the guest.
+ *
+ * A trap guest lives on this; a PV guest meets it in early boot and at I/O ports.
+ */
+#include "x86.h"
+#include "ring1.h"
+#include "tracepoints.h"
+
+/* RFLAGS that IRET and SYSRET load from a kernel's image. */
+#define IRET_RFLAGS	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | \
+			 X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF | \
+			 X86_EFLAGS_OF | X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_AC | \
+			 X86_EFLAGS_ID | X86_EFLAGS_IOPL)
+
+enum insn_class {
+	INSN_NOT_PRIVILEGED,
+	INSN_IO,
+	INSN_KVM,		/* privileged, and KVM's emulator knows it */
+	INSN_IRET,
+	INSN_SWAPGS,
+	INSN_SYSRET,
+	INSN_STAC,
+	INSN_CLAC,
+};
+
+static enum insn_class classify_group7(const struct x86_emulate_ctxt *ctxt)
+{
+	bool memory = ctxt->modrm < 0xc0;
+
+	switch (ctxt->modrm) {
+	case 0xf8:
+		return INSN_SWAPGS;
+	case 0xca:
+		return INSN_CLAC;
+	case 0xcb:
+		return INSN_STAC;
+	case 0xc8:				/* MONITOR */
+	case 0xc9:				/* MWAIT */
+	case 0xd1:				/* XSETBV */
+		return INSN_KVM;
+	}
+	switch (ctxt->modrm >> 3 & 7) {
+	case 4:					/* SMSW, under UMIP */
+	case 6:					/* LMSW */
+		return INSN_KVM;
+	case 5:
+		return INSN_NOT_PRIVILEGED;
+	default:				/* SGDT SIDT LGDT LIDT INVLPG */
+		return memory ? INSN_KVM : INSN_NOT_PRIVILEGED;
+	}
+}
+
+static enum insn_class classify_two_byte(const struct x86_emulate_ctxt *ctxt)
+{
+	switch (ctxt->b) {
+	case 0x00:				/* SLDT STR LLDT LTR */
+		return (ctxt->modrm >> 3 & 7) < 4 ? INSN_KVM : INSN_NOT_PRIVILEGED;
+	case 0x01:
+		return classify_group7(ctxt);
+	case 0x07:
+		return INSN_SYSRET;
+	case 0x06:				/* CLTS */
+	case 0x08:				/* INVD */
+	case 0x09:				/* WBINVD */
+	case 0x20 ... 0x23:			/* MOV CR, DR */
+	case 0x30:				/* WRMSR */
+	case 0x32:				/* RDMSR */
+	case 0x33:				/* RDPMC */
+	case 0xa1:				/* POP FS */
+	case 0xa2:				/* CPUID, with faulting */
+	case 0xa9:				/* POP GS */
+	case 0xb2:				/* LSS */
+	case 0xb4:				/* LFS */
+	case 0xb5:				/* LGS */
+		return INSN_KVM;
+	default:
+		return INSN_NOT_PRIVILEGED;
+	}
+}
+
+static enum insn_class classify(const struct x86_emulate_ctxt *ctxt)
+{
+	if (ctxt->opcode_len == 2)
+		return classify_two_byte(ctxt);
+	if (ctxt->opcode_len != 1)
+		return INSN_NOT_PRIVILEGED;
+
+	switch (ctxt->b) {
+	case 0x6c ... 0x6f:			/* INS OUTS */
+	case 0xe4 ... 0xe7:			/* IN OUT */
+	case 0xec ... 0xef:
+		return INSN_IO;
+	case 0x8e:				/* MOV to a segment register */
+	case 0xca:				/* far RET */
+	case 0xcb:
+	case 0xf4:				/* HLT */
+	case 0xfa:				/* CLI */
+	case 0xfb:				/* STI */
+		return INSN_KVM;
+	case 0xcf:
+		return INSN_IRET;
+	case 0xff:				/* far CALL, far JMP */
+		return (ctxt->modrm >> 3 & 5) == 1 || (ctxt->modrm >> 3 & 7) == 5 ?
+		       INSN_KVM : INSN_NOT_PRIVILEGED;
+	default:
+		return INSN_NOT_PRIVILEGED;
+	}
+}
+
+/**
+ * ring1_emulate_iret - load what IRETQ takes from the stack
+ * @vcpu:	guest kernel
+ * @ip:		instruction pointer
+ * @cs:		RPL 3: to the user; else to the kernel
+ * @flags:	IF becomes the virtual interrupt flag
+ * @sp:		stack pointer
+ * @ss:		stack segment
+ * @unmask_nmi:	whether it ends an NMI handler
+ *
+ * A user's selector or address the hardware will not take faults at the next
+ * enter, and the guest gets the #GP as if its user had caused it.
+ * Return: 1.
+ */
+int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp, u64 ss,
+		       bool unmask_nmi)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	bool to_user = (cs & SEGMENT_RPL_MASK) == 3;
+
+	if (unmask_nmi)
+		ring1_unmask_nmi(v);
+	if (to_user) {
+		ring1_segment_fill(v, cs == __USER32_CS ? __USER32_CS : __USER_CS,
+				   &v->segment[VCPU_SREG_CS]);
+		ring1_segment_fill(v, ss, &v->segment[VCPU_SREG_SS]);
+		ring1_enter_user(v);
+	} else if (!ring1_is_pv(v)) {
+		v->kernel_cs.selector = cs & ~SEGMENT_RPL_MASK;
+		v->segment[VCPU_SREG_SS].selector = ss;
+	}
+	kvm_rip_write(vcpu, ip);
+	kvm_rsp_write(vcpu, sp);
+	kvm_set_rflags(vcpu, (flags & IRET_RFLAGS) | X86_EFLAGS_FIXED);
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
+	return 1;
+}
+
+static int emulate_iret(struct kvm_vcpu *vcpu, const struct x86_emulate_ctxt *ctxt)
+{
+	struct x86_exception e;
+	u64 frame[5];
+
+	if (!(ctxt->rex_prefix & 8))
+		return -EINVAL;
+	if (kvm_read_guest_virt(vcpu, kvm_rsp_read(vcpu), frame, sizeof(frame), &e))
+		return -EFAULT;
+	return ring1_emulate_iret(vcpu, frame[0], frame[1], frame[2], frame[3], frame[4],
+				  true);
+}
+
+static int emulate_sysret(struct kvm_vcpu *vcpu, const struct x86_emulate_ctxt *ctxt)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	bool to64 = ctxt->rex_prefix & 8;
+	u64 ip = kvm_rcx_read(vcpu);
+
+	if (v->star >> 48 != __USER32_CS)
+		return -EINVAL;
+	return ring1_emulate_iret(vcpu, to64 ? ip : (u32)ip, to64 ? __USER_CS : __USER32_CS,
+				  kvm_r11_read(vcpu), kvm_rsp_read(vcpu), __USER_DS, false);
+}
+
+/* What KVM's emulator does not know. */
+static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
+{
+	const struct x86_emulate_ctxt *ctxt = vcpu->arch.emulate_ctxt;
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	switch (class) {
+	case INSN_IRET:
+		return emulate_iret(vcpu, ctxt);
+	case INSN_SYSRET:
+		return emulate_sysret(vcpu, ctxt);
+	case INSN_SWAPGS:
+		swap(v->gs_base, v->kernel_gs_base);
+		break;
+	case INSN_STAC:
+		v->rflags |= X86_EFLAGS_AC;
+		break;
+	case INSN_CLAC:
+		v->rflags &= ~X86_EFLAGS_AC;
+		break;
+	default:
+		return -EINVAL;
+	}
+	kvm_rip_write(vcpu, ctxt->_eip);
+	return 1;
+}
+
+static bool may_emulate(const struct vcpu_ring1 *v, enum insn_class class)
+{
+	const struct x86_emulate_ctxt *ctxt = v->vcpu.arch.emulate_ctxt;
+
+	/* The user's privileged instructions are its kernel's business; ports may be open. */
+	if (v->user)
+		return class == INSN_IO;
+	if (v->exit.vector == UD_VECTOR)
+		return class == INSN_STAC || class == INSN_CLAC ||
+		       (class == INSN_KVM && (ctxt->modrm == 0xc8 || ctxt->modrm == 0xc9));
+	return class != INSN_NOT_PRIVILEGED;
+}
+
+/**
+ * ring1_kvm_emulate - let KVM emulate, and do what it leaves to the vendor
+ * @vcpu:	stopped at the instruction
+ * @type:	EMULTYPE_*
+ *
+ * Return: as KVM's exit handlers.
+ */
+int ring1_kvm_emulate(struct kvm_vcpu *vcpu, int type)
+{
+	int r = kvm_emulate_instruction(vcpu, type);
+
+	/* Its HLT only asks. */
+	if (vcpu->arch.halt_request) {
+		vcpu->arch.halt_request = 0;
+		return kvm_emulate_halt_noskip(vcpu);
+	}
+	return r;
+}
+
+/**
+ * ring1_emulate - deal with a #GP or #UD
+ * @vcpu:	stopped at the instruction, v->exit saying how
+ *
+ * Return: as KVM's exit handlers: 1 to go on, 0 to return to the VMM.
+ */
+int ring1_emulate(struct kvm_vcpu *vcpu)
+{
+	struct x86_emulate_ctxt *ctxt = vcpu->arch.emulate_ctxt;
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	enum insn_class class;
+	int r;
+
+	/* Decoding fails for what KVM does not know; opcode and ModRM are there. */
+	x86_decode_emulated_instruction(vcpu, 0, NULL, 0);
+	class = ctxt->have_exception ? INSN_NOT_PRIVILEGED : classify(ctxt);
+	if (!may_emulate(v, class)) {
+		if (v->exit.vector == UD_VECTOR)
+			kvm_queue_exception(vcpu, UD_VECTOR);
+		else
+			kvm_queue_exception_e(vcpu, v->exit.vector, v->exit.error);
+		return 1;
+	}
+
+	if (class == INSN_IO) {
+		v->stat[RING1_STAT_IO]++;
+		return ring1_kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
+	}
+	v->stat[RING1_STAT_PRIVILEGED]++;
+	trace_ring1_emulate(vcpu->vcpu_id, kvm_rip_read(vcpu), ctxt->opcode_len, ctxt->b);
+	if (class == INSN_KVM)
+		return ring1_kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
+	r = emulate_own(vcpu, class);
+	if (r > 0)
+		return r;
+	kvm_queue_exception_e(vcpu, GP_VECTOR, 0);
+	return 1;
+}

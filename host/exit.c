@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What an exit means and who deals with it. Interrupts on, SRCU held, may sleep.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <asm/cpu.h>
+#include <asm/debugreg.h>
+#include "irq.h"
+#include "x86.h"
+#include "ring1.h"
+#include "tracepoints.h"
+
+/**
+ * ring1_kill - end a guest that broke the contract, or that we broke
+ * @vcpu:	any of its vCPUs
+ * @why:	for the log and the tracepoint
+ * @detail:	a number that goes with it
+ *
+ * Return: 0, for the caller to return to KVM: the VMM gets KVM_EXIT_INTERNAL_ERROR.
+ */
+int ring1_kill(struct kvm_vcpu *vcpu, const char *why, u64 detail)
+{
+	trace_ring1_kill(vcpu->vcpu_id, kvm_rip_read(vcpu), detail);
+	pr_err_ratelimited("%s[%d]: guest killed: %s (%#llx) at %#lx\n", current->comm,
+			   task_pid_nr(current), why, detail, kvm_rip_read(vcpu));
+	kvm_vm_dead(vcpu->kvm);
+	vcpu->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	vcpu->run->internal.suberror = KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON;
+	vcpu->run->internal.ndata = 2;
+	vcpu->run->internal.data[0] = detail;
+	vcpu->run->internal.data[1] = vcpu->arch.last_vmentry_cpu;
+	return 0;
+}
+
+static int handle_debug(struct kvm_vcpu *vcpu)
+{
+	unsigned long dr6 = to_ring1(vcpu)->exit.dr6;
+
+	if (vcpu->guest_debug & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP)) {
+		vcpu->run->exit_reason = KVM_EXIT_DEBUG;
+		vcpu->run->debug.arch.dr6 = dr6 | DR6_ACTIVE_LOW;
+		vcpu->run->debug.arch.dr7 = vcpu->arch.dr7;
+		vcpu->run->debug.arch.pc = kvm_get_linear_rip(vcpu);
+		vcpu->run->debug.arch.exception = DB_VECTOR;
+		return 0;
+	}
+	/* The payload has DR6's polarity turned round where it is active low. */
+	kvm_queue_exception_p(vcpu, DB_VECTOR, dr6 ^ DR6_ACTIVE_LOW);
+	return 1;
+}
+
+static int handle_breakpoint(struct kvm_vcpu *vcpu)
+{
+	if (vcpu->guest_debug & KVM_GUESTDBG_USE_SW_BP) {
+		/* #BP is a trap: the VMM wants the address of the INT3. */
+		vcpu->run->exit_reason = KVM_EXIT_DEBUG;
+		vcpu->run->debug.arch.pc = kvm_get_linear_rip(vcpu) - 1;
+		vcpu->run->debug.arch.exception = BP_VECTOR;
+		kvm_rip_write(vcpu, kvm_rip_read(vcpu) - 1);
+		return 0;
+	}
+	kvm_queue_exception(vcpu, BP_VECTOR);
+	return 1;
+}
+
+/*
+ * The host may trap split locks with #AC at any CPL. It is the guest's own if its
+ * user asked for alignment checks; else the host's policy decides.
+ */
+static int handle_alignment_check(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	if (boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT) &&
+	    !(v->user && v->rflags & X86_EFLAGS_AC && kvm_is_cr0_bit_set(vcpu, X86_CR0_AM)) &&
+	    handle_guest_split_lock(kvm_rip_read(vcpu)))
+		return 1;
+	kvm_queue_exception_e(vcpu, AC_VECTOR, v->exit.error);
+	return 1;
+}
+
+static int handle_exception(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	unsigned int vector = v->exit.vector;
+
+	switch (vector) {
+	case AC_VECTOR:
+		return handle_alignment_check(vcpu);
+	case PF_VECTOR:
+		v->stat[RING1_STAT_PAGE_FAULT]++;
+		return ring1_mmu_fault(vcpu);
+	case GP_VECTOR:
+	case UD_VECTOR:
+		return ring1_emulate(vcpu);
+	case DB_VECTOR:
+		return handle_debug(vcpu);
+	case BP_VECTOR:
+		return handle_breakpoint(vcpu);
+	case NMI_VECTOR:
+		v->stat[RING1_STAT_NMI]++;
+		return 1;
+	case MC_VECTOR:
+		return 1;
+	default:
+		if (x86_exception_has_error_code(vector))
+			kvm_queue_exception_e(vcpu, vector, v->exit.error);
+		else
+			kvm_queue_exception(vcpu, vector);
+		return 1;
+	}
+}
+
+/*
+ * A trap guest's user made a system call: load what the processor would from the
+ * MSRs the guest wrote. R11 has RFLAGS, RCX the return address already.
+ */
+static int handle_syscall(struct kvm_vcpu *vcpu, u64 target)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	v->stat[RING1_STAT_SYSCALL]++;
+	if (!(vcpu->arch.efer & EFER_SCE)) {
+		kvm_queue_exception(vcpu, UD_VECTOR);
+		return 1;
+	}
+	ring1_enter_kernel(v);
+	v->kernel_cs.selector = (v->star >> 32) & ~SEGMENT_RPL_MASK;
+	v->segment[VCPU_SREG_SS].selector = v->kernel_cs.selector + 8;
+	v->vif = !(v->sfmask & X86_EFLAGS_IF);
+	v->rflags &= ~v->sfmask;
+	kvm_rip_write(vcpu, target);
+	return 1;
+}
+
+static int handle_sysenter(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	v->stat[RING1_STAT_SYSCALL]++;
+	if (!(v->sysenter_cs & ~SEGMENT_RPL_MASK)) {
+		kvm_queue_exception_e(vcpu, GP_VECTOR, 0);
+		return 1;
+	}
+	ring1_enter_kernel(v);
+	v->kernel_cs.selector = v->sysenter_cs & ~SEGMENT_RPL_MASK;
+	v->segment[VCPU_SREG_SS].selector = v->kernel_cs.selector + 8;
+	v->vif = false;
+	kvm_rip_write(vcpu, v->sysenter_eip);
+	kvm_rsp_write(vcpu, v->sysenter_esp);
+	return 1;
+}
+
+int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	u64 vector = v->exit.vector;
+
+	ring1_recheck_events(v);
+
+	switch (vector) {
+	case 0 ... FIRST_EXTERNAL_VECTOR - 1:
+		return handle_exception(vcpu);
+	case IA32_SYSCALL_VECTOR:
+		ring1_deliver_intn(vcpu, IA32_SYSCALL_VECTOR);
+		return 1;
+	case FIRST_EXTERNAL_VECTOR ... IA32_SYSCALL_VECTOR - 1:
+	case IA32_SYSCALL_VECTOR + 1 ... 255:
+	case RING1_EXIT_HANDLED:
+		return 1;
+	case RING1_EXIT_HYPERCALL:
+		v->stat[RING1_STAT_HYPERCALL]++;
+		return ring1_hypercall(vcpu);
+	case RING1_EXIT_SYSCALL64:
+		return handle_syscall(vcpu, v->lstar);
+	case RING1_EXIT_SYSCALL32:
+		return handle_syscall(vcpu, v->cstar);
+	case RING1_EXIT_SYSENTER:
+		return handle_sysenter(vcpu);
+	case RING1_EXIT_ABORT:
+		v->stat[RING1_STAT_ABORT]++;
+		return 1;
+	case RING1_EXIT_NMI_PENDING:
+		v->stat[RING1_STAT_NMI]++;
+		return 1;
+	case RING1_EXIT_ENTER_FAULT:
+		kvm_queue_exception_e(vcpu, v->stack->fault_vector, v->stack->fault_error);
+		return 1;
+	case RING1_EXIT_EMULATE:
+		v->stat[RING1_STAT_EMULATE]++;
+		return ring1_kvm_emulate(vcpu, 0);
+	default:
+		WARN_ONCE(1, "kvm_ring1: vector %lld in the switcher, error %llx\n",
+			  vector & 0xff, v->exit.error);
+		return ring1_kill(vcpu, "fault in the switcher", vector);
+	}
+}

@@ -1,0 +1,582 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The hypercalls: the generated dispatcher and every handler. Numbers, arguments
+ * and errors stand in hypercalls/hypercalls.tbl. A bad argument is a negative
+ * errno in RAX, and nothing has changed; it never ends the guest.
+ *
+ * All handlers run in the exit path: IRQs on, SRCU held, the vCPU loaded; they may
+ * sleep. Values that come out of guest memory are copied once and then checked.
+ */
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <asm/desc.h>
+#include "x86.h"
+#include "cpuid.h"
+#include "ring1.h"
+#include "ring1-protos.h"
+#include "tracepoints.h"
+
+/* RAX is the number on the way in and the result on the way out. */
+static int finish(struct kvm_vcpu *vcpu, long ret)
+{
+	kvm_rax_write(vcpu, ret);
+	return 1;
+}
+
+/**
+ * ring1_hc_abi_version - report the ABI version
+ * @vcpu:	caller
+ *
+ * Return: RING1_ABI_VERSION.
+ */
+long ring1_hc_abi_version(struct kvm_vcpu *vcpu)
+{
+	return RING1_ABI_VERSION;
+}
+
+static bool is_kernel_address(struct kvm_vcpu *vcpu, u64 addr)
+{
+	return (s64)addr < 0 && !is_noncanonical_msr_address(addr, vcpu) &&
+	       !ring1_is_slot_address(addr);
+}
+
+static bool setup_valid(struct kvm_vcpu *vcpu, const struct ring1_setup *s)
+{
+	const u64 *entry = &s->entry_user;
+	int i;
+
+	if (s->abi_version != RING1_ABI_VERSION || s->reserved ||
+	    is_noncanonical_msr_address(s->kernel_gs, vcpu))
+		return false;
+	for (i = 0; i < (offsetof(struct ring1_setup, window) -
+			 offsetof(struct ring1_setup, entry_user)) / sizeof(u64); i++)
+		if (!is_kernel_address(vcpu, entry[i]))
+			return false;
+	for (i = 0; i < ARRAY_SIZE(s->window); i++)
+		if (!is_kernel_address(vcpu, s->window[i].start) ||
+		    !is_kernel_address(vcpu, s->window[i].end) ||
+		    s->window[i].start > s->window[i].end)
+			return false;
+	return true;
+}
+
+/*
+ * The page stays pinned as long as the switcher writes to it: neither migration
+ * nor a fork of the VMM may give guest and monitor different pages.
+ */
+static struct page *pin_guest_page(struct kvm_vcpu *vcpu, gfn_t gfn)
+{
+	unsigned long hva = kvm_vcpu_gfn_to_hva(vcpu, gfn);
+	struct page *page;
+
+	if (kvm_is_error_hva(hva) ||
+	    pin_user_pages_fast(hva, 1, FOLL_WRITE | FOLL_LONGTERM, &page) != 1)
+		return NULL;
+	return page;
+}
+
+/**
+ * ring1_hc_vcpu_register - make the calling vCPU a PV vCPU
+ * @vcpu:	caller
+ * @page:	guest physical address of its struct ring1_vcpu_page, page aligned
+ *
+ * From the next instruction on, @page->vif is the interrupt flag, events come
+ * through @page->frame, system calls and the user's exceptions bounce. A vCPU
+ * that is registered already moves to the new page and the new setup.
+ *
+ * RAX: 0; -EINVAL if @page is not aligned or its setup not valid; -EFAULT if it
+ * is not RAM.
+ */
+int ring1_hc_vcpu_register(struct kvm_vcpu *vcpu, u64 page)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	struct ring1_vcpu_page *shared;
+	struct ring1_setup setup;
+	struct page *pinned;
+
+	if (offset_in_page(page))
+		return finish(vcpu, -EINVAL);
+	pinned = pin_guest_page(vcpu, gpa_to_gfn(page));
+	if (!pinned)
+		return finish(vcpu, -EFAULT);
+	shared = page_address(pinned);
+	memcpy(&setup, &shared->setup, sizeof(setup));
+	if (!setup_valid(vcpu, &setup)) {
+		unpin_user_page(pinned);
+		return finish(vcpu, -EINVAL);
+	}
+
+	ring1_pv_stop(v);
+	v->setup = setup;
+	v->shared_page = pinned;
+	v->shared_gfn = gpa_to_gfn(page);
+	v->shared = shared;
+	v->conf->kernel_gs = setup.kernel_gs;
+	v->conf->entry_user = setup.entry_user;
+	v->conf->entry_syscall64 = setup.entry_syscall64;
+	v->conf->entry_syscall32 = setup.entry_syscall32;
+	v->conf->entry_sysenter32 = setup.entry_sysenter32;
+	ring1_region_share(&v->region, pinned);
+	v->gs_base = setup.kernel_gs;
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
+	return finish(vcpu, 0);
+}
+
+/**
+ * ring1_pv_stop - back to trap mode, if the vCPU is not there
+ * @v:	vCPU that is not in the guest
+ *
+ * The interrupt flag and the GS bases are carried over.
+ */
+void ring1_pv_stop(struct vcpu_ring1 *v)
+{
+	if (!ring1_is_pv(v))
+		return;
+	v->vif = ring1_get_vif(v);
+	v->kernel_gs_base = v->user ? v->setup.kernel_gs : READ_ONCE(v->shared->user_gs);
+	v->shared = NULL;
+	ring1_region_share(&v->region, NULL);
+	kvm_vcpu_mark_page_dirty(&v->vcpu, v->shared_gfn);
+	unpin_user_pages_dirty_lock(&v->shared_page, 1, true);
+}
+
+/**
+ * ring1_hc_vcpu_unregister - make the calling vCPU a trap vCPU again
+ * @vcpu:	caller
+ *
+ * For kexec: the next kernel starts as any kernel does.
+ *
+ * Return: 0; -ENOENT if it is not registered.
+ */
+long ring1_hc_vcpu_unregister(struct kvm_vcpu *vcpu)
+{
+	if (!ring1_is_pv(to_ring1(vcpu)))
+		return -ENOENT;
+	ring1_pv_stop(to_ring1(vcpu));
+	return 0;
+}
+
+/**
+ * ring1_hc_iret - return from an event through the monitor
+ * @vcpu:	caller, RSP at a struct ring1_iret_frame
+ *
+ * The way back when an interrupt waits, and from an NMI. A bad user frame has the
+ * effect of a #GP in the user.
+ *
+ * RAX: from the frame; -ENOENT if the vCPU is not registered. A frame that cannot
+ * be read raises #GP at the call.
+ */
+int ring1_hc_iret(struct kvm_vcpu *vcpu)
+{
+	struct ring1_iret_frame f;
+	struct x86_exception e;
+
+	if (!ring1_is_pv(to_ring1(vcpu)))
+		return finish(vcpu, -ENOENT);
+	if (kvm_read_guest_virt(vcpu, kvm_rsp_read(vcpu), &f, sizeof(f), &e) ||
+	    f.iret_flags & ~RING1_IRET_UNMASK_NMI) {
+		kvm_queue_exception_e(vcpu, GP_VECTOR, 0);
+		return 1;
+	}
+	kvm_rax_write(vcpu, f.rax);
+	kvm_rcx_write(vcpu, f.rcx);
+	kvm_r11_write(vcpu, f.r11);
+	return ring1_emulate_iret(vcpu, f.ip, f.cs, f.flags, f.sp, f.ss,
+				  f.iret_flags & RING1_IRET_UNMASK_NMI);
+}
+
+/**
+ * ring1_hc_irq_poll - take the interrupts that are waiting
+ * @vcpu:	caller, which has set vif and found pending not 0
+ *
+ * Return: 0, after the handlers have run.
+ */
+long ring1_hc_irq_poll(struct kvm_vcpu *vcpu)
+{
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
+	return 0;
+}
+
+/**
+ * ring1_hc_halt - wait for an interrupt
+ * @vcpu:	caller
+ * @enable:	1: set vif first, so that no interrupt is taken before the wait;
+ *		0: leave it; if it is 0, only an NMI or a reset ends the wait
+ *
+ * RAX: 0; -EINVAL for another @enable.
+ */
+int ring1_hc_halt(struct kvm_vcpu *vcpu, u32 enable)
+{
+	if (enable > 1)
+		return finish(vcpu, -EINVAL);
+	if (enable)
+		ring1_set_vif(to_ring1(vcpu), true);
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
+	finish(vcpu, 0);
+	return kvm_emulate_halt_noskip(vcpu);
+}
+
+/**
+ * ring1_hc_shutdown - power off, reset, or report a crash
+ * @vcpu:	caller
+ * @reason:	RING1_SHUTDOWN_*
+ *
+ * The VMM gets KVM_EXIT_SYSTEM_EVENT and decides.
+ *
+ * RAX: 0 if the VMM lets the guest go on; -EINVAL.
+ */
+int ring1_hc_shutdown(struct kvm_vcpu *vcpu, u32 reason)
+{
+	static const u32 event[] = {
+		[RING1_SHUTDOWN_POWEROFF] = KVM_SYSTEM_EVENT_SHUTDOWN,
+		[RING1_SHUTDOWN_RESET] = KVM_SYSTEM_EVENT_RESET,
+		[RING1_SHUTDOWN_CRASH] = KVM_SYSTEM_EVENT_CRASH,
+	};
+
+	if (reason >= ARRAY_SIZE(event))
+		return finish(vcpu, -EINVAL);
+	finish(vcpu, 0);
+	vcpu->run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
+	vcpu->run->system_event.type = event[array_index_nospec(reason, ARRAY_SIZE(event))];
+	vcpu->run->system_event.ndata = 0;
+	return 0;
+}
+
+/**
+ * ring1_hc_cpuid - read a CPUID leaf
+ * @vcpu:	caller
+ * @leaf:	EAX
+ * @subleaf:	ECX
+ * @out:	EAX, EBX, ECX, EDX as the VMM set them for this vCPU
+ *
+ * Return: 0.
+ */
+long ring1_hc_cpuid(struct kvm_vcpu *vcpu, u32 leaf, u32 subleaf, u64 *out)
+{
+	u32 eax = leaf, ebx, ecx = subleaf, edx;
+
+	kvm_cpuid(vcpu, &eax, &ebx, &ecx, &edx, false);
+	out[0] = eax;
+	out[1] = ebx;
+	out[2] = ecx;
+	out[3] = edx;
+	return 0;
+}
+
+/**
+ * ring1_hc_rdmsr - read an MSR
+ * @vcpu:	caller
+ * @msr:	index
+ *
+ * RAX: 0, and the value in RDI; -EIO where RDMSR would raise #GP.
+ */
+int ring1_hc_rdmsr(struct kvm_vcpu *vcpu, u32 msr)
+{
+	u64 value = 0;
+
+	if (kvm_get_msr_with_filter(vcpu, msr, &value))
+		return finish(vcpu, -EIO);
+	kvm_rdi_write(vcpu, value);
+	return finish(vcpu, 0);
+}
+
+/**
+ * ring1_hc_wrmsr - write an MSR
+ * @vcpu:	caller
+ * @msr:	index
+ * @value:	new value
+ *
+ * RAX: 0; -EIO where WRMSR would raise #GP.
+ */
+int ring1_hc_wrmsr(struct kvm_vcpu *vcpu, u32 msr, u64 value)
+{
+	return finish(vcpu, kvm_set_msr_with_filter(vcpu, msr, value) ? -EIO : 0);
+}
+
+/**
+ * ring1_hc_write_cr0 - write CR0
+ * @vcpu:	caller
+ * @value:	new value
+ *
+ * Return: 0; -EINVAL where MOV would raise #GP.
+ */
+long ring1_hc_write_cr0(struct kvm_vcpu *vcpu, u64 value)
+{
+	return kvm_set_cr0(vcpu, value) ? -EINVAL : 0;
+}
+
+/**
+ * ring1_hc_write_cr3 - switch the address space
+ * @vcpu:	caller
+ * @value:	guest physical address of the top-level table
+ *
+ * Return: 0; -EINVAL where MOV would raise #GP.
+ */
+long ring1_hc_write_cr3(struct kvm_vcpu *vcpu, u64 value)
+{
+	return kvm_set_cr3(vcpu, value) ? -EINVAL : 0;
+}
+
+/**
+ * ring1_hc_write_cr4 - write CR4
+ * @vcpu:	caller
+ * @value:	new value; SMEP, SMAP and UMIP stay as the host has them
+ *
+ * Return: 0; -EINVAL where MOV would raise #GP.
+ */
+long ring1_hc_write_cr4(struct kvm_vcpu *vcpu, u64 value)
+{
+	return kvm_set_cr4(vcpu, value) ? -EINVAL : 0;
+}
+
+/**
+ * ring1_hc_flush_tlb - drop the vCPU's translations, global ones included
+ * @vcpu:	caller
+ *
+ * Return: 0.
+ */
+long ring1_hc_flush_tlb(struct kvm_vcpu *vcpu)
+{
+	kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, vcpu);
+	return 0;
+}
+
+/**
+ * ring1_hc_invlpg - drop the translations of one page
+ * @vcpu:	caller
+ * @addr:	any address in it; one that is not canonical is ignored
+ *
+ * Return: 0.
+ */
+long ring1_hc_invlpg(struct kvm_vcpu *vcpu, u64 addr)
+{
+	kvm_mmu_invlpg(vcpu, addr);
+	return 0;
+}
+
+/**
+ * ring1_hc_set_gdt_entry - write a descriptor user mode may load
+ * @vcpu:	caller
+ * @index:	RING1_GDT_TLS to RING1_GDT_CPUNODE
+ * @desc:	descriptor: 0, or a 32-bit data segment with DPL 3
+ *
+ * Return: 0; -EINVAL for another index or descriptor.
+ */
+long ring1_hc_set_gdt_entry(struct kvm_vcpu *vcpu, u32 index, u64 desc)
+{
+	if (index < RING1_GDT_TLS || index > RING1_GDT_CPUNODE || !ring1_desc_allowed(desc))
+		return -EINVAL;
+	ring1_desc_write(to_ring1(vcpu), array_index_nospec(index, RING1_GDT_CPUNODE + 1), desc);
+	return 0;
+}
+
+/**
+ * ring1_hc_set_tls - write the three TLS descriptors
+ * @vcpu:	caller
+ * @tls0:	descriptor, as in set_gdt_entry()
+ * @tls1:	"
+ * @tls2:	"
+ *
+ * Return: 0; -EINVAL, and all three unchanged, if one is not allowed.
+ */
+long ring1_hc_set_tls(struct kvm_vcpu *vcpu, u64 tls0, u64 tls1, u64 tls2)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	if (!ring1_desc_allowed(tls0) || !ring1_desc_allowed(tls1) || !ring1_desc_allowed(tls2))
+		return -EINVAL;
+	ring1_desc_write(v, RING1_GDT_TLS, tls0);
+	ring1_desc_write(v, RING1_GDT_TLS + 1, tls1);
+	ring1_desc_write(v, RING1_GDT_TLS + 2, tls2);
+	return 0;
+}
+
+/**
+ * ring1_hc_load_gs - load GS for the user
+ * @vcpu:	caller, registered or not
+ * @selector:	new selector
+ *
+ * The descriptor's base becomes the user's GS base; the kernel's stays in use.
+ *
+ * Return: 0; -EINVAL, and GS null, if the selector cannot be loaded.
+ */
+long ring1_hc_load_gs(struct kvm_vcpu *vcpu, u32 selector)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	bool ok = selector <= U16_MAX && ring1_selector_loadable(v, selector);
+	struct kvm_segment var;
+	u64 gs_base = v->gs_base;
+
+	ring1_segment_fill(v, ok ? selector : 0, &var);
+	ring1_set_segment(vcpu, &var, VCPU_SREG_GS);
+	v->gs_base = gs_base;
+	ring1_set_kernel_gs_base(v, var.base);
+	return ok ? 0 : -EINVAL;
+}
+
+/**
+ * ring1_hc_load_tr - tell where the I/O permission bitmap is
+ * @vcpu:	caller
+ * @base:	linear address of a 64-bit TSS
+ * @limit:	its limit
+ *
+ * Only the bitmap is used, when user code touches a port.
+ *
+ * Return: 0; -EINVAL if @base is not canonical or @limit too small for a TSS.
+ */
+long ring1_hc_load_tr(struct kvm_vcpu *vcpu, u64 base, u32 limit)
+{
+	struct kvm_segment tr = {
+		.selector = GDT_ENTRY_TSS * 8, .base = base, .limit = limit,
+		.type = 11, .present = 1,
+	};
+
+	if (is_noncanonical_base_address(base, vcpu) || limit < sizeof(struct x86_hw_tss) - 1)
+		return -EINVAL;
+	ring1_set_segment(vcpu, &tr, VCPU_SREG_TR);
+	return 0;
+}
+
+/**
+ * ring1_hc_get_dr - read a debug register
+ * @vcpu:	caller
+ * @index:	0-7; 4 and 5 are 6 and 7
+ * @out:	the value
+ *
+ * Return: 0; -EINVAL for another index.
+ */
+long ring1_hc_get_dr(struct kvm_vcpu *vcpu, u32 index, u64 *out)
+{
+	if (index > 7)
+		return -EINVAL;
+	out[0] = kvm_get_dr(vcpu, index);
+	return 0;
+}
+
+/**
+ * ring1_hc_set_dr - write a debug register
+ * @vcpu:	caller
+ * @index:	0-7; 4 and 5 are 6 and 7
+ * @value:	new value; breakpoints on the switcher's addresses stay unarmed
+ *
+ * Return: 0; -EINVAL for another index or reserved bits.
+ */
+long ring1_hc_set_dr(struct kvm_vcpu *vcpu, u32 index, u64 value)
+{
+	return index > 7 || kvm_set_dr(vcpu, index, value) ? -EINVAL : 0;
+}
+
+/**
+ * ring1_hc_kvm - make one of KVM's own hypercalls
+ * @vcpu:	caller
+ * @nr:		KVM_HC_*
+ * @a0:		arguments in KVM's order
+ * @a1:		"
+ * @a2:		"
+ * @a3:		"
+ *
+ * RAX: KVM's result.
+ */
+int ring1_hc_kvm(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1, u64 a2, u64 a3)
+{
+	unsigned long ret;
+
+	/* The one that can exit to the VMM concerns encrypted guests only. */
+	if (nr == KVM_HC_MAP_GPA_RANGE)
+		return finish(vcpu, -KVM_ENOSYS);
+	ret = __kvm_emulate_hypercall(vcpu, nr, a0, a1, a2, a3, true, 0);
+	return finish(vcpu, ret);
+}
+
+/*
+ * Run the call in RAX. With @irqoff, only what needs neither KVM's requests nor
+ * guest memory. Return as KVM's exit handlers; -EAGAIN, nothing done, if the call
+ * wants interrupts on.
+ */
+static int dispatch(struct kvm_vcpu *vcpu, bool irqoff)
+{
+	u64 arg[5] = {
+		kvm_rdi_read(vcpu), kvm_rsi_read(vcpu), kvm_rdx_read(vcpu),
+		kvm_r10_read(vcpu), kvm_r8_read(vcpu),
+	};
+	u64 nr = kvm_rax_read(vcpu), out[4];
+	unsigned int nr_out = 0;
+	long ret = -EINVAL;
+
+	if (nr >= RING1_NR_HYPERCALLS)
+		return finish(vcpu, -ENOSYS);
+	nr = array_index_nospec(nr, RING1_NR_HYPERCALLS);
+
+	switch (nr) {
+#include "ring1-dispatch.h"
+	}
+
+	if (!ret && nr_out) {
+		kvm_rdi_write(vcpu, out[0]);
+		if (nr_out > 1)
+			kvm_rsi_write(vcpu, out[1]);
+		if (nr_out > 2)
+			kvm_rdx_write(vcpu, out[2]);
+		if (nr_out > 3)
+			kvm_r10_write(vcpu, out[3]);
+	}
+	return finish(vcpu, ret);
+}
+
+static void account(struct kvm_vcpu *vcpu, u64 nr)
+{
+	const u64 arg[3] = { kvm_rdi_read(vcpu), kvm_rsi_read(vcpu), kvm_rdx_read(vcpu) };
+
+	trace_ring1_hypercall(vcpu->vcpu_id, nr, arg);
+	if (nr < RING1_NR_HYPERCALLS)
+		to_ring1(vcpu)->hypercalls[nr]++;
+}
+
+/**
+ * ring1_hypercall - run the hypercall the guest kernel asks for
+ * @vcpu:	caller
+ *
+ * Return: as KVM's exit handlers.
+ */
+int ring1_hypercall(struct kvm_vcpu *vcpu)
+{
+	account(vcpu, kvm_rax_read(vcpu));
+	return dispatch(vcpu, false);
+}
+
+/*
+ * KVM has a short way for timer deadlines and IPIs. It takes WRMSR's registers; RCX
+ * is lost to SYSCALL anyway, RDX must survive.
+ */
+static bool wrmsr_irqoff(struct kvm_vcpu *vcpu)
+{
+	u64 msr = kvm_rdi_read(vcpu), value = kvm_rsi_read(vcpu);
+	unsigned long ax = kvm_rax_read(vcpu), dx = kvm_rdx_read(vcpu);
+	fastpath_t r;
+
+	if (msr != MSR_IA32_TSC_DEADLINE && msr != APIC_BASE_MSR + (APIC_ICR >> 4))
+		return false;
+	kvm_rcx_write(vcpu, msr);
+	kvm_rax_write(vcpu, (u32)value);
+	kvm_rdx_write(vcpu, value >> 32);
+	r = handle_fastpath_set_msr_irqoff(vcpu);
+	kvm_rdx_write(vcpu, dx);
+	kvm_rax_write(vcpu, r == EXIT_FASTPATH_NONE ? ax : 0);
+	return r != EXIT_FASTPATH_NONE;
+}
+
+/**
+ * ring1_hypercall_irqoff - the same with interrupts off, if the call can do with it
+ * @vcpu:	caller
+ *
+ * Return: whether it is done; if not, nothing has changed.
+ */
+bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu)
+{
+	u64 nr = kvm_rax_read(vcpu);
+
+	if (nr == RING1_HC_WRMSR ? !wrmsr_irqoff(vcpu) : dispatch(vcpu, true) == -EAGAIN)
+		return false;
+	account(vcpu, nr);
+	return true;
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * MSRs that KVM leaves to the vendor: those the processor uses in segments and
+ * system calls, and the few an AMD or Intel guest expects to be there. A VMM
+ * restores every MSR that KVM lists; each of those must be accepted here or in
+ * kvm.ko, as one refusal spoils a restore.
+ */
+#include "x86.h"
+#include "ring1.h"
+
+/* Where a plain 64-bit MSR lives; NULL if it is not one of those. */
+static u64 *plain_msr(struct vcpu_ring1 *v, u32 index)
+{
+	switch (index) {
+	case MSR_STAR:
+		return &v->star;
+	case MSR_LSTAR:
+		return &v->lstar;
+	case MSR_CSTAR:
+		return &v->cstar;
+	case MSR_SYSCALL_MASK:
+		return &v->sfmask;
+	case MSR_IA32_SYSENTER_CS:
+		return &v->sysenter_cs;
+	case MSR_IA32_SYSENTER_ESP:
+		return &v->sysenter_esp;
+	case MSR_IA32_SYSENTER_EIP:
+		return &v->sysenter_eip;
+	case MSR_TSC_AUX:
+		return &v->tsc_aux;
+	case MSR_GS_BASE:
+		return &v->gs_base;
+	case MSR_FS_BASE:
+		return &v->host->guest_fs;
+	default:
+		return NULL;
+	}
+}
+
+static void save_live_segments(struct vcpu_ring1 *v)
+{
+	preempt_disable();
+	ring1_save_segments(v);
+	preempt_enable();
+}
+
+/* The GS base that is not in use. In a PV guest's kernel it is the user's. */
+static u64 get_kernel_gs_base(struct vcpu_ring1 *v)
+{
+	if (!ring1_is_pv(v))
+		return v->kernel_gs_base;
+	return v->user ? v->setup.kernel_gs : READ_ONCE(v->shared->user_gs);
+}
+
+void ring1_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value)
+{
+	v->kernel_gs_base = value;
+	if (ring1_is_pv(v) && !v->user)
+		WRITE_ONCE(v->shared->user_gs, value);
+}
+
+int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	u64 *plain = plain_msr(v, msr->index);
+
+	if (plain) {
+		if (msr->index == MSR_FS_BASE)
+			save_live_segments(v);
+		msr->data = *plain;
+		return 0;
+	}
+
+	switch (msr->index) {
+	case MSR_KERNEL_GS_BASE:
+		msr->data = get_kernel_gs_base(v);
+		return 0;
+	case MSR_IA32_SPEC_CTRL:
+		if (!msr->host_initiated)
+			return 1;
+		msr->data = v->spec_ctrl;
+		return 0;
+	case MSR_IA32_DEBUGCTLMSR:
+		msr->data = 0;
+		return 0;
+	case MSR_AMD64_DE_CFG:
+		return ring1_get_feature_msr(msr->index, &msr->data);
+	default:
+		return kvm_get_msr_common(vcpu, msr);
+	}
+}
+
+/* kvm.ko has checked addresses: canonical or refused. */
+int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	u64 *plain = plain_msr(v, msr->index);
+
+	if (plain) {
+		if (msr->index == MSR_FS_BASE)
+			save_live_segments(v);
+		*plain = msr->data;
+		if (msr->index == MSR_TSC_AUX)
+			return ring1_load_tsc_aux(v);
+		if (msr->index == MSR_FS_BASE) {
+			v->segments_live = false;
+			v->conf->segments = true;
+		}
+		return 0;
+	}
+
+	switch (msr->index) {
+	case MSR_KERNEL_GS_BASE:
+		ring1_set_kernel_gs_base(v, msr->data);
+		return 0;
+	case MSR_IA32_SPEC_CTRL:
+		/* Hidden from the guest: each of its system calls would exit. */
+		if (!msr->host_initiated)
+			return 1;
+		v->spec_ctrl = msr->data;
+		return 0;
+	case MSR_IA32_DEBUGCTLMSR:
+		/* LBR and BTF are not virtualized. */
+		return msr->data & ~DEBUGCTLMSR_BTF ? 1 : 0;
+	case MSR_AMD64_DE_CFG:
+		return msr->data & ~MSR_AMD64_DE_CFG_LFENCE_SERIALIZE ? 1 : 0;
+	default:
+		return kvm_set_msr_common(vcpu, msr);
+	}
+}
+
+int ring1_get_feature_msr(u32 index, u64 *data)
+{
+	switch (index) {
+	case MSR_AMD64_DE_CFG:
+		*data = cpu_feature_enabled(X86_FEATURE_LFENCE_RDTSC) ?
+			MSR_AMD64_DE_CFG_LFENCE_SERIALIZE : 0;
+		return 0;
+	default:
+		return KVM_MSR_RET_UNSUPPORTED;
+	}
+}
+
+bool ring1_has_emulated_msr(struct kvm *kvm, u32 index)
+{
+	switch (index) {
+	case MSR_IA32_SMBASE:
+	case MSR_IA32_MCG_EXT_CTL:
+	case KVM_FIRST_EMULATED_VMX_MSR ... KVM_LAST_EMULATED_VMX_MSR:
+	case MSR_AMD64_VIRT_SPEC_CTRL:
+	case MSR_AMD64_TSC_RATIO:
+		return false;
+	default:
+		return true;
+	}
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The monitor's own types, and what each file offers to the others, under the
+ * name of the file that defines it. The interface to the guest is ring1_abi.h.
+ */
+#ifndef _RING1_H
+#define _RING1_H
+
+#include <linux/kvm_host.h>
+#include "kvm_cache_regs.h"
+#include "ring1-hypercalls.h"
+#include "switcher.h"
+
+/**
+ * struct ring1_mm - slot 256 of one VMM process
+ * @list:	in the list of all (slot.c)
+ * @mm:		whose PGD holds the slot; counted
+ * @pud:	table the PGD entry points to
+ * @pmd:	table its first entry points to: one entry a region
+ * @used:	regions in use
+ */
+struct ring1_mm {
+	struct list_head	list;
+	struct mm_struct	*mm;
+	u64			*pud;
+	u64			*pmd;
+	DECLARE_BITMAP(used, PTRS_PER_PMD);
+};
+
+/**
+ * struct ring1_region - the pages of one vCPU in slot 256
+ * @mm:		owner of the host view
+ * @index:	which region of @mm
+ * @base:	its address
+ * @page:	kernel addresses of the pages by RING1_PG_*; NULL for text and shared
+ * @host_pte:	host view, lowest level
+ * @guest_pte:	guest view, all levels; the root also holds the guest's entries
+ * @guest_pmd:	"
+ * @guest_pud:	"
+ * @root:	"
+ */
+struct ring1_region {
+	struct ring1_mm		*mm;
+	unsigned int		index;
+	unsigned long		base;
+	void			*page[RING1_NR_PAGES];
+	u64			*host_pte;
+	u64			*guest_pte;
+	u64			*guest_pmd;
+	u64			*guest_pud;
+	u64			*root;
+};
+
+/* What ended the last run in the guest. */
+struct ring1_exit {
+	u64	vector;		/* RING1_EXIT_* or a hardware vector */
+	u64	error;
+	u64	cs;
+	u64	flags;
+	u64	ss;
+	unsigned long dr6;	/* with #DB */
+};
+
+enum ring1_stat {
+	RING1_STAT_INTERRUPT,
+	RING1_STAT_NMI,
+	RING1_STAT_HYPERCALL,
+	RING1_STAT_PAGE_FAULT,
+	RING1_STAT_PT_WRITE,		/* of them: emulated writes to shadowed tables */
+	RING1_STAT_MMIO,		/* of them: memory-mapped I/O */
+	RING1_STAT_IO,			/* port I/O */
+	RING1_STAT_PRIVILEGED,		/* other instructions emulated */
+	RING1_STAT_EXCEPTION,		/* handed on to the guest */
+	RING1_STAT_SYSCALL,		/* trap guests only */
+	RING1_STAT_EMULATE,		/* modes the guest world cannot run */
+	RING1_STAT_REWIND,		/* windows repeated */
+	RING1_STAT_ABORT,		/* entries given up for an NMI */
+	RING1_NR_STATS
+};
+
+struct vcpu_ring1 {
+	struct kvm_vcpu		vcpu;	/* first: KVM allocates us */
+
+	/* world.S: the host page and the text's entry point */
+	struct ring1_host	*host;
+	unsigned long		enter_text;
+	struct ring1_exit	exit;
+
+	struct ring1_region	region;
+	struct ring1_conf	*conf;	/* pages of the region */
+	struct ring1_stack	*stack;
+	u64			*gdt;
+
+	/* The shadow root KVM chose, and whether region.root lags behind it. */
+	hpa_t			kvm_root;
+	bool			root_stale;
+	gva_t			fault_gva;	/* top-level entry to copy, if fault_pending */
+	bool			fault_pending;
+
+	/* Architectural state that KVM leaves to the vendor. */
+	bool			user;		/* CPL 3 */
+	bool			nmi_masked;
+	bool			vif;		/* trap mode; PV: the shared page has it */
+	u8			int_shadow;
+	bool			event_wanted;	/* KVM waits for a chance to inject */
+	unsigned long		rflags;		/* without IF */
+	unsigned long		dr7;		/* as KVM wants it */
+	struct kvm_segment	kernel_cs;	/* as the guest loaded it */
+	struct kvm_segment	segment[VCPU_SREG_LDTR + 1];	/* user's CS in its slot */
+	struct desc_ptr		guest_idt;
+	struct desc_ptr		guest_gdt;
+	u64			gs_base;	/* active one */
+	u64			kernel_gs_base;	/* MSR; trap mode and CPL 3 */
+	u64			star, lstar, cstar, sfmask;
+	u64			sysenter_cs, sysenter_esp, sysenter_eip;
+	u64			tsc_aux;
+	u64			spec_ctrl;
+
+	/* Host state parked while the guest's is in the registers. */
+	bool			loaded;		/* prepare_switch_to_guest() ran */
+	bool			segments_live;	/* the registers hold the guest's selectors */
+	bool			pge_off;
+	u16			host_ds, host_es, host_fs, host_gs, host_ldt;
+	u64			host_fs_base, host_kernel_gs_base, host_cr3;
+
+	/* PV */
+	struct ring1_vcpu_page	*shared;	/* NULL in trap mode */
+	struct page		*shared_page;
+	gfn_t			shared_gfn;
+	struct ring1_setup	setup;		/* copied once */
+
+	u64			stat[RING1_NR_STATS];
+	u64			hypercalls[RING1_NR_HYPERCALLS];
+};
+
+static __always_inline struct vcpu_ring1 *to_ring1(struct kvm_vcpu *vcpu)
+{
+	return container_of(vcpu, struct vcpu_ring1, vcpu);
+}
+
+static inline bool ring1_is_pv(const struct vcpu_ring1 *v)
+{
+	return v->shared;
+}
+
+/* slot.c */
+int ring1_slot_init(void);
+void ring1_slot_exit(void);
+int ring1_region_create(struct ring1_region *region);
+void ring1_region_destroy(struct ring1_region *region);
+void ring1_region_share(struct ring1_region *region, struct page *page);
+bool ring1_is_slot_address(gva_t gva);
+
+/* desc.c */
+void ring1_desc_init(struct vcpu_ring1 *v);
+bool ring1_desc_allowed(u64 desc);
+void ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc);
+bool ring1_selector_loadable(const struct vcpu_ring1 *v, u16 selector);
+u64 ring1_selector_base(const struct vcpu_ring1 *v, u16 selector);
+void ring1_segment_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var);
+
+/* mmu.c */
+void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level);
+void ring1_flush_tlb(struct kvm_vcpu *vcpu);
+void ring1_flush_tlb_gva(struct kvm_vcpu *vcpu, gva_t gva);
+void ring1_mmu_sync_root(struct vcpu_ring1 *v);
+int ring1_mmu_fault(struct kvm_vcpu *vcpu);
+
+/* vcpu.c */
+int ring1_vcpu_create(struct kvm_vcpu *vcpu);
+void ring1_vcpu_free(struct kvm_vcpu *vcpu);
+void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event);
+void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
+void ring1_vcpu_put(struct kvm_vcpu *vcpu);
+void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu);
+void ring1_save_segments(struct vcpu_ring1 *v);
+int ring1_load_tsc_aux(struct vcpu_ring1 *v);
+int ring1_uret_init(void);
+
+/* run.c */
+fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags);
+void ring1_handle_exit_irqoff(struct kvm_vcpu *vcpu);
+
+/* world.S */
+asmlinkage void ring1_switch(struct vcpu_ring1 *v);
+asmlinkage void ring1_call_nmi(void);
+asmlinkage void ring1_call_gate(unsigned long offset);
+
+/* exit.c */
+int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath);
+int ring1_kill(struct kvm_vcpu *vcpu, const char *why, u64 detail);
+
+/* event.c */
+void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected);
+void ring1_inject_nmi(struct kvm_vcpu *vcpu);
+void ring1_inject_exception(struct kvm_vcpu *vcpu);
+void ring1_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector);
+void ring1_cancel_injection(struct kvm_vcpu *vcpu);
+int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection);
+int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection);
+void ring1_enable_irq_window(struct kvm_vcpu *vcpu);
+void ring1_enable_nmi_window(struct kvm_vcpu *vcpu);
+void ring1_recheck_events(struct vcpu_ring1 *v);
+void ring1_unmask_nmi(struct vcpu_ring1 *v);
+bool ring1_get_vif(struct vcpu_ring1 *v);
+void ring1_set_vif(struct vcpu_ring1 *v, bool on);
+void ring1_enter_user(struct vcpu_ring1 *v);
+void ring1_enter_kernel(struct vcpu_ring1 *v);
+
+/* emulate.c */
+int ring1_emulate(struct kvm_vcpu *vcpu);
+int ring1_kvm_emulate(struct kvm_vcpu *vcpu, int type);
+int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp, u64 ss,
+		       bool unmask_nmi);
+
+/* hypercall.c */
+int ring1_hypercall(struct kvm_vcpu *vcpu);
+bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu);
+void ring1_pv_stop(struct vcpu_ring1 *v);
+
+/* regs.c */
+u64 ring1_get_segment_base(struct kvm_vcpu *vcpu, int seg);
+void ring1_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
+void ring1_set_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
+int ring1_get_cpl(struct kvm_vcpu *vcpu);
+void ring1_get_cs_db_l_bits(struct kvm_vcpu *vcpu, int *db, int *l);
+bool ring1_is_valid_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
+void ring1_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
+bool ring1_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
+void ring1_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
+int ring1_set_efer(struct kvm_vcpu *vcpu, u64 efer);
+void ring1_get_idt(struct kvm_vcpu *vcpu, struct desc_ptr *dt);
+void ring1_set_idt(struct kvm_vcpu *vcpu, struct desc_ptr *dt);
+void ring1_get_gdt(struct kvm_vcpu *vcpu, struct desc_ptr *dt);
+void ring1_set_gdt(struct kvm_vcpu *vcpu, struct desc_ptr *dt);
+unsigned long ring1_get_rflags(struct kvm_vcpu *vcpu);
+void ring1_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
+bool ring1_get_if_flag(struct kvm_vcpu *vcpu);
+void ring1_set_dr7(struct kvm_vcpu *vcpu, unsigned long value);
+
+/* msr.c */
+int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
+int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
+void ring1_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value);
+int ring1_get_feature_msr(u32 index, u64 *data);
+bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
+
+/* gates.c */
+int ring1_check_host(void);
+int ring1_check_processor(void);
+
+/* stats.c */
+void ring1_stats_create(struct kvm *kvm);
+extern const char *const ring1_stat_names[RING1_NR_STATS];
+
+#endif /* _RING1_H */

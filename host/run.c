@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One trip into the guest: the state that changes at every enter and exit, and
+ * what must be done about an exit before interrupts come on again. The rest of
+ * an exit is exit.c's; what stays loaded between exits is vcpu.c's.
+ *
+ * ring1_vcpu_run() runs with IRQs off, preemption off and SRCU dropped. It must
+ * not take mmu_lock: the holder may be waiting for this vCPU to leave the guest.
+ */
+#include <linux/context_tracking.h>
+#include <linux/entry-kvm.h>
+#include <trace/events/ipi.h>
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/xcr.h>
+#include <asm/fsgsbase.h>
+#include <asm/mce.h>
+#include <asm/mmu_context.h>
+#include <asm/tlbflush.h>
+#include "lapic.h"
+#include "pmu.h"
+#include "x86.h"
+#include "ring1.h"
+#include "tracepoints.h"
+
+/*
+ * RFLAGS a guest may have in the hardware: IF is on, IOPL 0, VM, VIF and VIP off.
+ * Ring 1 and 3 can change neither of those.
+ */
+#define GUEST_RFLAGS	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | \
+			 X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_OF | \
+			 X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID)
+
+/* A PCID no Linux host gives to a process: those are small, or have bit 11 set. */
+#define GUEST_PCID	0x400
+
+/* The guest world knows 64-bit kernel code and the user's two code segments. */
+static bool can_enter(struct vcpu_ring1 *v)
+{
+	if (!is_long_mode(&v->vcpu))
+		return false;
+	if (v->int_shadow && v->event_wanted)
+		return false;
+	return v->user || v->kernel_cs.l;
+}
+
+static u16 hardware_cs(const struct vcpu_ring1 *v)
+{
+	if (!v->user)
+		return RING1_CS;
+	return v->segment[VCPU_SREG_CS].selector == __USER32_CS ? __USER32_CS : __USER_CS;
+}
+
+/*
+ * The guest's DR7, without breakpoints on addresses in slot 256: those would fire
+ * in the switcher.
+ */
+static u64 safe_dr7(const struct kvm_vcpu *vcpu, u64 dr7)
+{
+	int i;
+
+	if (likely(!(dr7 & DR7_BP_EN_MASK)))
+		return dr7;
+	for (i = 0; i < KVM_NR_DB_REGS; i++)
+		if (ring1_is_slot_address(vcpu->arch.eff_db[i]) ||
+		    ring1_is_slot_address(vcpu->arch.eff_db[i] + 7))
+			dr7 &= ~(3ull << (i * DR_ENABLE_SIZE));
+	return dr7;
+}
+
+/*
+ * Once per run: what the host can keep while it handles interrupts in between.
+ *
+ * Ring 1 may use global TLB entries whatever its CR3 says. The host gets by without
+ * them while the vCPU is loaded; clearing CR4.PGE drops them all.
+ */
+static void prepare_run(struct vcpu_ring1 *v)
+{
+	unsigned long cr3 = __get_current_cr3_fast();
+	u64 low = cr3 & GENMASK_ULL(RING1_NMI_NOTE_BIT - 1, 0);
+	bool pcid = cr4_read_shadow() & X86_CR4_PCIDE;
+
+	if (!v->pge_off && boot_cpu_has(X86_FEATURE_PGE)) {
+		cr4_clear_bits_irqsoff(X86_CR4_PGE);
+		v->pge_off = true;
+	}
+	if (v->host_cr3 != low) {
+		v->host_cr3 = low;
+		wrmsrl(MSR_KERNEL_GS_BASE, low);
+	}
+	v->conf->cr3_high = (cr3 & ~GENMASK_ULL(RING1_NMI_NOTE_BIT - 1, 0)) |
+			    (pcid ? X86_CR3_PCID_NOFLUSH : 0);
+	v->conf->cr3 = __pa(v->region.root) | (pcid ? GUEST_PCID : 0);
+	v->conf->bounce = ring1_is_pv(v) && !v->vcpu.guest_debug;
+	v->conf->dr7 = safe_dr7(&v->vcpu, v->dr7);
+	v->conf->debug = !!(v->conf->dr7 & DR7_BP_EN_MASK);
+}
+
+static void prepare_enter(struct vcpu_ring1 *v)
+{
+	struct kvm_vcpu *vcpu = &v->vcpu;
+
+	ring1_mmu_sync_root(v);
+	v->stack->notes = 0;
+	v->stack->enter.gs_base = v->gs_base;
+	v->stack->enter.ax = vcpu->arch.regs[VCPU_REGS_RAX];
+	v->stack->enter.ip = vcpu->arch.regs[VCPU_REGS_RIP];
+	v->stack->enter.cs = hardware_cs(v);
+	v->stack->enter.flags = (v->rflags & GUEST_RFLAGS) | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
+	v->stack->enter.sp = vcpu->arch.regs[VCPU_REGS_RSP];
+	v->stack->enter.ss = v->user ? v->segment[VCPU_SREG_SS].selector : RING1_SS;
+	v->int_shadow = 0;
+}
+
+/* Take over what the switcher left in v->exit and in the host page. */
+static void collect_exit(struct vcpu_ring1 *v)
+{
+	struct ring1_exit *exit = &v->exit;
+
+	if (exit->vector != RING1_EXIT_ABORT) {
+		v->conf->segments = false;
+		v->segments_live = true;
+	}
+	if (exit->vector & RING1_EXIT_SWITCHER)
+		return;
+
+	v->gs_base = v->host->guest_gs;
+	v->rflags = exit->flags & GUEST_RFLAGS;
+	v->user = (exit->cs & SEGMENT_RPL_MASK) == 3;
+	if (v->user) {
+		ring1_segment_fill(v, exit->cs, &v->segment[VCPU_SREG_CS]);
+		ring1_segment_fill(v, exit->ss, &v->segment[VCPU_SREG_SS]);
+	}
+}
+
+/*
+ * Host state that acts on linear addresses or on CPL 1 and 3 as such. None of it is
+ * there on most hosts.
+ *
+ * The DS area of PEBS is a linear address the processor writes in whatever CR3.
+ * BTS is of that kind as well, and the rest of DEBUGCTL would trap in the guest.
+ * ENDBR tracking follows S_CET at CPL 1; U_CET and the shadow stack pointer of ring
+ * 3 go with the FPU state, which is the guest's already.
+ */
+struct host_extras {
+	bool parked;
+	int nr_perf_msrs;
+	struct perf_guest_switch_msr *perf_msrs;
+	u64 s_cet;
+};
+
+static void park_host_extras(struct kvm_vcpu *vcpu, struct host_extras *x)
+{
+	int i;
+
+	memset(x, 0, sizeof(*x));
+	if (boot_cpu_has(X86_FEATURE_DS))
+		x->perf_msrs = perf_guest_get_msrs(&x->nr_perf_msrs, vcpu_to_pmu(vcpu));
+	for (i = 0; x->perf_msrs && i < x->nr_perf_msrs; i++) {
+		if (x->perf_msrs[i].host == x->perf_msrs[i].guest)
+			continue;
+		wrmsrl(x->perf_msrs[i].msr, x->perf_msrs[i].guest);
+		x->parked = true;
+	}
+	if (vcpu->arch.host_debugctl) {
+		update_debugctlmsr(0);
+		x->parked = true;
+	}
+	if (cpu_feature_enabled(X86_FEATURE_IBT)) {
+		rdmsrl(MSR_IA32_S_CET, x->s_cet);
+		wrmsrl(MSR_IA32_S_CET, 0);
+		x->parked = true;
+	}
+}
+
+static void restore_host_extras(struct kvm_vcpu *vcpu, const struct host_extras *x)
+{
+	int i;
+
+	if (likely(!x->parked))
+		return;
+	if (cpu_feature_enabled(X86_FEATURE_IBT))
+		wrmsrl(MSR_IA32_S_CET, x->s_cet);
+	if (vcpu->arch.host_debugctl)
+		update_debugctlmsr(vcpu->arch.host_debugctl);
+	for (i = 0; x->perf_msrs && i < x->nr_perf_msrs; i++)
+		if (x->perf_msrs[i].host != x->perf_msrs[i].guest)
+			wrmsrl(x->perf_msrs[i].msr, x->perf_msrs[i].host);
+}
+
+/*
+ * XCR0 and PKRU. Protection keys and MPX are hidden from guests, so their XCR0 lacks
+ * bits that the host's has; leave those on, rather than write XCR0 at each enter and
+ * exit: a hypervisor above us intercepts that. CR4.PKE is on as well, so ring 3 may
+ * execute WRPKRU, and it starts with all keys open. XSS does not matter: XSAVES
+ * faults in ring 1.
+ */
+#define HIDDEN_XFEATURES (XFEATURE_MASK_PKRU | XFEATURE_MASK_BNDREGS | XFEATURE_MASK_BNDCSR)
+
+static u64 hardware_xcr0(struct kvm_vcpu *vcpu)
+{
+	if (!kvm_is_cr4_bit_set(vcpu, X86_CR4_OSXSAVE))
+		return kvm_host.xcr0;
+	return vcpu->arch.xcr0 | (kvm_host.xcr0 & HIDDEN_XFEATURES);
+}
+
+static void load_guest_xstate(u64 xcr0)
+{
+	if (xcr0 != kvm_host.xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, xcr0);
+	if (cpu_feature_enabled(X86_FEATURE_OSPKE))
+		write_pkru(0);
+}
+
+static void load_host_xstate(struct kvm_vcpu *vcpu, u64 xcr0)
+{
+	if (cpu_feature_enabled(X86_FEATURE_OSPKE))
+		write_pkru(vcpu->arch.host_pkru);
+	if (xcr0 != kvm_host.xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, kvm_host.xcr0);
+}
+
+static noinstr void enter_exit(struct vcpu_ring1 *v)
+{
+	guest_state_enter_irqoff();
+	ring1_switch(v);
+	/* Before a fault of the host's overwrites it. */
+	if (v->exit.vector == X86_TRAP_PF)
+		v->fault_gva = native_read_cr2();
+	guest_state_exit_irqoff();
+}
+
+static void machine_check(struct vcpu_ring1 *v, bool in_switcher)
+{
+	struct pt_regs regs = {
+		.cs = in_switcher ? __KERNEL_CS : 3,
+		.ip = in_switcher ? v->stack->lost_ip : kvm_rip_read(&v->vcpu),
+		.flags = in_switcher ? X86_EFLAGS_FIXED : X86_EFLAGS_IF,
+	};
+
+	do_machine_check(&regs);
+}
+
+/*
+ * NMI and #MC: now, on this CPU. The processor masks NMIs from their delivery to
+ * the next IRETQ, which is the one in the handler called here. Ring 1 may write
+ * v->stack; what is there counts only if the guest did not run since it was zeroed.
+ */
+static void handle_nmi_mc(struct vcpu_ring1 *v)
+{
+	u64 vector = v->exit.vector;
+	u64 notes = vector == RING1_EXIT_ABORT ? v->stack->notes : 0;
+
+	if (v->host->nmi) {
+		notes |= RING1_NOTE_NMI;
+		wrmsrl(MSR_KERNEL_GS_BASE, v->host_cr3);	/* without the note */
+	}
+	if (vector == X86_TRAP_MC)
+		machine_check(v, false);
+	else if (notes & RING1_NOTE_MC || vector == (X86_TRAP_MC | RING1_EXIT_SWITCHER))
+		machine_check(v, true);
+	if (vector == X86_TRAP_NMI || notes & RING1_NOTE_NMI) {
+		kvm_before_interrupt(&v->vcpu, KVM_HANDLING_NMI);
+		ring1_call_nmi();
+		kvm_after_interrupt(&v->vcpu);
+	}
+}
+
+/* What the next fault, interrupt or CPU would overwrite. */
+static void finish_exit(struct vcpu_ring1 *v)
+{
+	struct kvm_vcpu *vcpu = &v->vcpu;
+	u64 vector = v->exit.vector;
+
+	collect_exit(v);
+	if (vector == X86_TRAP_PF) {
+		vcpu->arch.apf.host_apf_flags = kvm_read_and_reset_apf_flags();
+	} else if (vector == X86_TRAP_DB) {
+		get_debugreg(v->exit.dr6, 6);
+		set_debugreg(DR6_RESERVED, 6);
+	}
+	if (unlikely(v->host->nmi || vector == X86_TRAP_NMI || vector == RING1_EXIT_ABORT ||
+		     (vector & 0xff) == X86_TRAP_MC))
+		handle_nmi_mc(v);
+	trace_ring1_exit(vcpu->vcpu_id, vector, v->exit.error, kvm_rip_read(vcpu), v->user);
+}
+
+static bool is_host_interrupt(u64 vector)
+{
+	return vector >= FIRST_EXTERNAL_VECTOR && vector <= 255 && vector != IA32_SYSCALL_VECTOR;
+}
+
+/* It is acknowledged already: the host's handler must have it. */
+static void handle_host_interrupt(struct kvm_vcpu *vcpu, u64 vector)
+{
+	struct desc_ptr idt;
+
+	store_idt(&idt);
+	kvm_before_interrupt(vcpu, KVM_HANDLING_IRQ);
+	ring1_call_gate(gate_offset((gate_desc *)idt.address + vector));
+	kvm_after_interrupt(vcpu);
+	vcpu->arch.at_instruction_boundary = true;
+}
+
+/* What vcpu_enter_guest() asks before it enters. */
+static bool must_leave(struct kvm_vcpu *vcpu)
+{
+	return vcpu->mode == EXITING_GUEST_MODE || kvm_request_pending(vcpu) ||
+	       xfer_to_guest_mode_work_pending() || test_thread_flag(TIF_NEED_FPU_LOAD);
+}
+
+/*
+ * Exits that need nothing of KVM: the host's interrupts, and hypercalls that can do
+ * with interrupts off. A trip through vcpu_enter_guest() reads MSRs, which a
+ * hypervisor above us intercepts.
+ */
+static bool handle_and_reenter(struct vcpu_ring1 *v)
+{
+	struct kvm_vcpu *vcpu = &v->vcpu;
+	u64 vector = v->exit.vector;
+
+	if (vector == RING1_EXIT_HYPERCALL) {
+		if (!ring1_hypercall_irqoff(vcpu))
+			return false;
+		v->stat[RING1_STAT_HYPERCALL]++;
+	} else if (is_host_interrupt(vector)) {
+		v->stat[RING1_STAT_INTERRUPT]++;
+		++vcpu->stat.irq_exits;
+		handle_host_interrupt(vcpu, vector);
+	} else {
+		return false;
+	}
+	v->exit.vector = RING1_EXIT_HANDLED;
+	ring1_recheck_events(v);
+	if (must_leave(vcpu))
+		return false;
+	++vcpu->stat.exits;
+	return true;
+}
+
+fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	u64 xcr0 = hardware_xcr0(vcpu);
+	struct host_extras extras;
+	bool may_reenter;
+
+	/* Injected events are delivered, see event.c. */
+	ring1_cancel_injection(vcpu);
+
+	if (run_flags & KVM_RUN_FORCE_IMMEDIATE_EXIT)
+		smp_send_reschedule(vcpu->cpu);
+	if (!can_enter(v)) {
+		v->exit.vector = RING1_EXIT_EMULATE;
+		return EXIT_FASTPATH_NONE;
+	}
+
+	prepare_run(v);
+	kvm_wait_lapic_expire(vcpu);
+	load_guest_xstate(xcr0);
+	park_host_extras(vcpu, &extras);
+	may_reenter = xcr0 == kvm_host.xcr0 && !extras.parked && !v->conf->debug;
+
+	do {
+		trace_ring1_enter(vcpu->vcpu_id, kvm_rip_read(vcpu), v->user);
+		prepare_enter(v);
+		enter_exit(v);
+		finish_exit(v);
+	} while (may_reenter && handle_and_reenter(v));
+
+	restore_host_extras(vcpu, &extras);
+	load_host_xstate(vcpu, xcr0);
+	return EXIT_FASTPATH_NONE;
+}
+
+void ring1_handle_exit_irqoff(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	if (!is_host_interrupt(v->exit.vector))
+		return;
+	v->stat[RING1_STAT_INTERRUPT]++;
+	++vcpu->stat.irq_exits;
+	handle_host_interrupt(vcpu, v->exit.vector);
+}

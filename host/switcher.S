@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The switcher's text: all code that runs in slot 256, at CPL 0, in the guest
+ * world or between the worlds. vcpu.c maps one copy of it into every vCPU's
+ * region, at different addresses, so it is position independent and finds the
+ * region's pages relative to RIP. It is data here (.rodata); the code around it
+ * that runs in the host's own text is world.S.
+ *
+ *	host text       ring1_switch()   world.S saves the host, loads GPRs
+ *	---------------------|--------------------------------------------------
+ *	slot 256,       ring1_text_enter: IDT, GDT, TR, GS, then CR3
+ *	host view            |
+ *	---------------------|-- CR3 ------------------------------------------
+ *	slot 256,            IRETQ to ring 1 or 3
+ *	guest view      stubs, SYSCALL and SYSENTER entries
+ *	                     |-> bounce: IRETQ into ring 1, no exit
+ *	                .Lexit: CR3
+ *	---------------------|-- CR3 ------------------------------------------
+ *	slot 256,            GS, GDT, TR, IDT; far return into world.S
+ *	host view
+ *
+ * Rules that hold everywhere below:
+ *  - IF is 0. Gates, SFMASK and SYSENTER see to that; it is never set here.
+ *  - The IDT is ours from the first instruction of ring1_text_enter to LIDT in
+ *    .Lexit. NMI and #MC may come at any of them: they run on IST stacks, which
+ *    either TSS provides at the same numbers, and touch no GS, no CR3-dependent
+ *    page except those in both views.
+ *  - KERNEL_GS_BASE holds the host's CR3, up to bit 45: the one register that
+ *    ring 1 can neither read nor write and that an exit can reach before it has
+ *    the host's tables. Bit 46 is a note that an NMI came. C keeps it in step
+ *    (run.c).
+ *  - Nothing is read through an address that ring 1 supplied, nothing written.
+ *    Ring 1 may write the stack page, so what is read from it was put there after
+ *    the guest stopped, or is a hint that costs an exit if it is forged.
+ *  - A test of a saved RIP comes after a test that the saved CS has RPL 0: ring
+ *    1 may execute this text.
+ *  - No RET and no indirect branch, so that a poisoned predictor finds nothing
+ *    to steer. Far returns and IRETQ are not predicted.
+ *
+ * Read next: world.S, then run.c.
+ */
+#include <linux/linkage.h>
+#include <asm/processor-flags.h>
+#include <asm/segment.h>
+#include <asm/trapnr.h>
+#include "switcher.h"
+#include "ring1-offsets.h"
+
+#define IN_PAGE(page, offset)	(.Ltext + (page) * 4096 + (offset))(%rip)
+#define CONF(field)		IN_PAGE(RING1_PG_CONF, CONF_##field)
+#define STACK(field)		IN_PAGE(RING1_PG_STACK, STACK_##field)
+#define HOST(field)		IN_PAGE(RING1_PG_HOST, HOST_##field)
+#define SHARED(offset)		IN_PAGE(RING1_PG_SHARED, offset)
+#define FRAME(field)		SHARED(RING1_PAGE_FRAME(RING1_EVENT_NORMAL) + RING1_FRAME_##field)
+
+/* Byte 5 of a descriptor holds its type; bit 1 of a TSS type is "busy". */
+#define TSS_TYPE		IN_PAGE(RING1_PG_DESC, RING1_DESC_GDT + RING1_GDT_TSS * 8 + 5)
+#define TSS_BUSY		2
+#define TSS_AVAILABLE		0x89
+
+/* RFLAGS that ring 1 starts with at its entry points. */
+#define ENTRY_FLAGS		(X86_EFLAGS_IF | X86_EFLAGS_FIXED)
+
+/* A frame on the stack before RAX is pushed on top of it. */
+#define NOAX(field)		(HW_##field - 8)(%rsp)
+#define HW(field)		HW_##field(%rsp)
+
+/* With RAX pushed; clobbers RAX. */
+.macro JUMP_UNLESS_IN from to target
+	leaq	\from(%rip), %rax
+	cmpq	%rax, HW(ip)
+	jb	\target
+	leaq	\to(%rip), %rax
+	cmpq	%rax, HW(ip)
+	jae	\target
+.endm
+
+#define DR7_DISARMED		0x400
+#define DR6_CLEARED		0xffff0ff0
+
+	.section .rodata.ring1_text, "a"
+	.balign 4096
+SYM_DATA_START(ring1_text_start)
+.Ltext:
+
+/*
+ * Stubs, one of RING1_STUB_SIZE bytes for each vector: the IDT points here.
+ *
+ *	offset	slot		pushed by	field of struct ring1_frame_hw
+ *	+0x30	SS		processor	ss
+ *	+0x28	RSP		processor	sp
+ *	+0x20	RFLAGS		processor	flags
+ *	+0x18	CS		processor	cs
+ *	+0x10	RIP		processor	ip
+ *	+0x08	error code	processor/stub	error
+ *	+0x00	vector		stub		vector		<- RSP behind the stub
+ *	-0x08	RAX		.Lexit		ax
+ *
+ * Stack: the IST stack of the vector if it has one; else the entry stack (TSS
+ * RSP0) when the processor was in ring 1 or 3, and the current one in ring 0.
+ */
+.set .Lvector, 0
+.rept 256
+	/* #DF #TS #NP #SS #GP #PF #AC #CP #VC #SX come with an error code. */
+	.if !(.Lvector == 8 || (.Lvector >= 10 && .Lvector <= 14) || .Lvector == 17 || \
+	      .Lvector == 21 || .Lvector == 29 || .Lvector == 30)
+	pushq	$0
+	.endif
+	pushq	$.Lvector
+	.if .Lvector == X86_TRAP_DB
+	jmp	.Ldebug
+	.elseif .Lvector == X86_TRAP_NMI
+	jmp	.Lnmi
+	.elseif .Lvector == X86_TRAP_MC
+	jmp	.Lmachine_check
+	.elseif .Lvector == X86_TRAP_DF
+	jmp	.Lfatal
+	.elseif .Lvector == X86_TRAP_DE || .Lvector == X86_TRAP_BP || .Lvector == X86_TRAP_OF || \
+		.Lvector == X86_TRAP_BR || .Lvector == X86_TRAP_UD || .Lvector == X86_TRAP_MF || \
+		.Lvector == X86_TRAP_XF || .Lvector == 0x80
+	jmp	.Lbounce
+	.else
+	jmp	.Linterrupted
+	.endif
+	.set .Lvector, .Lvector + 1
+	/* An error here: the stub is longer than RING1_STUB_SIZE. */
+	.org	.Ltext + .Lvector * RING1_STUB_SIZE, 0xcc
+.endr
+
+/*
+ * Enter: from the host into the guest.
+ * In:		GPRs the guest's, except RAX and RSP; STACK(enter) filled
+ * CR3		host's until the write below
+ * GS		host's until WRGSBASE
+ * IDT		host's before the first instruction
+ * NMI, #MC	here: .Lnmi sends the interrupted RIP to .Labort
+ * Faults:	IRETQ (#GP, #SS, #NP: RIP or SS the guest or its VMM chose)
+ *
+ * The IDT comes first: with the host's IDT, an NMI that found our GDT or TSS
+ * would run host code on our stacks.
+ */
+SYM_INNER_LABEL(ring1_text_enter, SYM_L_GLOBAL)
+	lidt	CONF(idt)
+	lgdt	CONF(gdt)
+	andb	$~TSS_BUSY, TSS_TYPE
+	ltr	CONF(tr)
+	cmpb	$0, CONF(segments)
+	jne	.Lenter_segments
+.Lenter_gs:
+	leaq	STACK(enter), %rsp
+	popq	%rax					/* enter.gs_base */
+	wrgsbase %rax
+	movq	CONF(cr3), %rax
+	movq	%rax, %cr3
+	cmpb	$0, CONF(debug)
+	jne	.Lenter_debug
+.Lenter_last:
+	popq	%rax					/* enter.ax */
+.Lenter_iretq:
+	iretq
+
+/* The selectors were checked against the descriptors (desc.c): no fault. */
+.Lenter_segments:
+	movw	HOST(ds), %ds
+	movw	HOST(es), %es
+	movw	HOST(fs), %fs
+	movw	HOST(gs), %gs
+	movq	HOST(guest_fs), %rax
+	wrfsbase %rax
+	jmp	.Lenter_gs
+
+.Lenter_debug:
+	movq	CONF(dr7), %rax
+	movq	%rax, %dr7
+	jmp	.Lenter_last
+SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
+
+/*
+ * An NMI or #MC came while entering. The guest has not run: leave as if it had
+ * just exited, with the registers it was to start with.
+ * In:		IDT ours; everything else as enter left it, RSP anywhere
+ */
+.Labort:
+	movq	STACK(enter_gs_base), %rax
+	wrgsbase %rax
+	movq	STACK(enter_ax), %rax
+	leaq	STACK(enter_ip), %rsp
+	pushq	$0					/* error */
+	pushq	$RING1_EXIT_ABORT
+	jmp	.Lexit
+
+/*
+ * Exit: from the guest into the host.
+ * In:		RSP at struct ring1_frame_hw.vector; all GPRs the guest's
+ * Out:		world.S, HOST(frame) at the frame, GPRs but RAX unchanged
+ * CR3		any on the way in (abort and fatal come with either)
+ * NMI		.Lnmi leaves a note that ends up in HOST(nmi)
+ * #MC		.Lfatal; the guest's registers are lost
+ *
+ * With the host's CR3 loaded, all operands are host-only. The IDT goes last, for
+ * the reason it comes first on enter. DR0-3 are linear addresses: with the host's
+ * CR3 they would match the host's, so they are disarmed before.
+ */
+.Lexit:
+	pushq	%rax
+.Lexit_pushed:
+	cmpb	$0, CONF(debug)
+	jne	.Lexit_debug
+.Lexit_swapgs:
+	swapgs
+.Lexit_gs_swapped:
+	rdgsbase %rax
+.Lexit_gs_read:
+	swapgs
+.Lexit_gs_restored:
+	orq	CONF(cr3_high), %rax
+	btrq	$RING1_NMI_NOTE_BIT, %rax
+.Lexit_note_in_cf:
+	movq	%rax, %cr3
+	setc	HOST(nmi)
+.Lexit_note_in_host:
+	movq	%rsp, HOST(frame)
+	rdgsbase %rax
+	movq	%rax, HOST(guest_gs)
+	movq	HOST(gs_base), %rax
+	wrgsbase %rax
+	lgdt	HOST(gdt_rw)
+	movq	HOST(tss_type), %rax
+	movb	$TSS_AVAILABLE, (%rax)
+	ltr	HOST(tr)
+	lgdt	HOST(gdt_ro)
+	lidt	HOST(idt)
+	movq	HOST(sp), %rsp
+	lretq
+
+.Lexit_debug:
+	movl	$DR7_DISARMED, %eax
+	movq	%rax, %dr7
+	jmp	.Lexit_swapgs
+
+/*
+ * Vectors without an IST stack that always exit. From CPL 0 it is a fault of the
+ * switcher's own, which only IRETQ into the guest may raise.
+ * In:		RSP at struct ring1_frame_hw.vector
+ */
+.Linterrupted:
+	testb	$SEGMENT_RPL_MASK, NOAX(cs)
+	jnz	.Lexit
+	pushq	%rax
+	leaq	.Lenter_iretq(%rip), %rax
+	cmpq	%rax, HW(ip)
+	popq	%rax
+	jne	.Lfatal
+	popq	STACK(fault_vector)
+	popq	STACK(fault_error)
+	leaq	STACK(enter_ip), %rsp
+	pushq	STACK(fault_error)
+	pushq	$RING1_EXIT_ENTER_FAULT
+	jmp	.Lexit
+
+/*
+ * The switcher is broken or the machine is: get to the host with a true frame.
+ * In:		RSP at struct ring1_frame_hw.vector, on an IST stack or wherever
+ *		the switcher was; between the two SWAPGS the bases are exchanged
+ */
+.Lfatal:
+	pushq	%rax
+	orl	$RING1_EXIT_SWITCHER, HW(vector)
+	JUMP_UNLESS_IN .Lexit_gs_swapped .Lexit_gs_restored .Lexit_pushed
+	swapgs
+	jmp	.Lexit_pushed
+
+/*
+ * #MC and NMI. From the guest they exit. In the switcher:
+ *   while entering	turn back (.Labort), the cause in STACK(notes): the guest
+ *			does not run before C reads it
+ *   elsewhere		#MC: .Lfatal; NMI: go on, and leave a note where ring 1
+ *			cannot forge one, for C to find in HOST(nmi):
+ *     guest view	a bit of KERNEL_GS_BASE, which .Lexit reads; while it is
+ *			exchanged, of GS base; once read, of RAX; then in CF
+ *     host view	HOST(nmi) itself
+ *   on a bounce	besides, a hint in STACK(notes), so that .Ltail exits
+ *   in .Ltail		besides, repeat its test
+ * In:		IST stack, RSP at struct ring1_frame_hw.vector; CR3, GS, GDT and
+ *		TSS either world's
+ * IRETQ unmasks NMIs; another one finds the same places.
+ */
+.Lmachine_check:
+	testb	$SEGMENT_RPL_MASK, NOAX(cs)
+	jnz	.Lexit
+	pushq	%rax
+	JUMP_UNLESS_IN ring1_text_enter ring1_text_enter_end .Lmachine_check_fatal
+	orb	$RING1_NOTE_MC, STACK(notes)
+	jmp	.Lturn_back
+.Lmachine_check_fatal:
+	popq	%rax
+	jmp	.Lfatal
+
+.Lnmi:
+	testb	$SEGMENT_RPL_MASK, NOAX(cs)
+	jnz	.Lexit
+	pushq	%rax
+	orb	$RING1_NOTE_NMI, STACK(notes)
+	JUMP_UNLESS_IN ring1_text_enter ring1_text_enter_end .Lnmi_not_entering
+.Lturn_back:
+	movq	HW(ip), %rax
+	movq	%rax, STACK(lost_ip)
+	leaq	.Labort(%rip), %rax
+	movq	%rax, HW(ip)
+	jmp	.Lnmi_return
+
+.Lnmi_not_entering:
+	JUMP_UNLESS_IN .Lexit_gs_read .Lexit_note_in_cf .Lnmi_not_in_rax
+	btsq	$RING1_NMI_NOTE_BIT, HW(ax)
+	jmp	.Lnmi_return
+.Lnmi_not_in_rax:
+	JUMP_UNLESS_IN .Lexit_note_in_cf .Lexit_note_in_host .Lnmi_not_in_cf
+	orl	$X86_EFLAGS_CF, HW(flags)
+	jmp	.Lnmi_return
+.Lnmi_not_in_cf:
+	movq	%cr3, %rax
+	cmpq	%rax, CONF(cr3)
+	je	.Lnmi_guest_view
+	movb	$1, HOST(nmi)
+	jmp	.Lnmi_return
+.Lnmi_guest_view:
+	leaq	.Lexit_gs_swapped(%rip), %rax
+	cmpq	%rax, HW(ip)
+	je	.Lnmi_gs_swapped
+	swapgs
+	rdgsbase %rax
+	btsq	$RING1_NMI_NOTE_BIT, %rax
+	wrgsbase %rax
+	swapgs
+	JUMP_UNLESS_IN .Ltail .Ltail_end .Lnmi_return
+	leaq	.Ltail(%rip), %rax
+	movq	%rax, HW(ip)
+	jmp	.Lnmi_return
+.Lnmi_gs_swapped:
+	rdgsbase %rax
+	btsq	$RING1_NMI_NOTE_BIT, %rax
+	wrgsbase %rax
+.Lnmi_return:
+	popq	%rax
+	addq	$16, %rsp				/* vector, error */
+	iretq
+
+/*
+ * #DB. In ring 0 it follows a MOV SS in ring 1 or 3 that held it back over
+ * SYSCALL or INT, or SYSENTER with TF set, which is the one case where a flag is
+ * at stake. DR6 is reset, so that a later #DB is not taken for this one.
+ * In:		IST stack, RSP at struct ring1_frame_hw.vector
+ */
+.Ldebug:
+	testb	$SEGMENT_RPL_MASK, NOAX(cs)
+	jnz	.Lexit
+	pushq	%rax
+	movl	$DR6_CLEARED, %eax
+	movq	%rax, %dr6
+	andl	$~X86_EFLAGS_TF, HW(flags)
+	leaq	ring1_text_sysenter(%rip), %rax
+	cmpq	%rax, HW(ip)
+	jne	.Lnmi_return
+	leaq	.Lsysenter_tf(%rip), %rax
+	movq	%rax, HW(ip)
+	jmp	.Lnmi_return
+
+/*
+ * Exceptions that are the guest user's own: into the guest kernel, which finds
+ * the frame in the shared page.
+ * In:		RSP at struct ring1_frame_hw.vector, on the entry stack
+ * Out:		ring 1 at entry_user, GS the guest kernel's, RSP as it was
+ */
+.Lbounce:
+	testb	$2, NOAX(cs)				/* RPL 3, not 0 or 1 */
+	jz	.Linterrupted
+	cmpb	$0, CONF(bounce)
+	je	.Lexit
+	pushq	%rax
+	movq	HW(ip), %rax
+	movq	%rax, FRAME(IP)
+	movq	HW(cs), %rax
+	movq	%rax, FRAME(CS)
+	movq	HW(flags), %rax
+	movq	%rax, FRAME(FLAGS)
+	movq	HW(sp), %rax
+	movq	%rax, FRAME(SP)
+	movq	HW(ss), %rax
+	movq	%rax, FRAME(SS)
+	movl	HW(error), %eax
+	movl	%eax, FRAME(ERROR)
+	movl	HW(vector), %eax
+	movl	%eax, FRAME(VECTOR)
+	movq	$1, FRAME(BUSY)
+	rdgsbase %rax
+	movq	%rax, SHARED(RING1_PAGE_USER_GS)
+	movq	CONF(kernel_gs), %rax
+	wrgsbase %rax
+	movq	CONF(entry_user), %rax
+	movq	%rax, HW(ip)
+	movq	$RING1_CS, HW(cs)
+	movq	$ENTRY_FLAGS, HW(flags)
+	movq	$RING1_SS, HW(ss)
+	popq	%rax
+	addq	$16, %rsp				/* vector, error */
+
+/*
+ * Last step of every bounce.
+ * In:		RSP at an IRETQ frame to ring 1, all GPRs final
+ * An NMI that came since the way in must exit now, not at the next timer tick;
+ * one that comes in here starts it over.
+ */
+.Ltail:
+	cmpb	$0, STACK(notes)
+	jne	.Ltail_nmi
+	iretq
+.Ltail_end:
+.Ltail_nmi:
+	pushq	$0					/* error */
+	pushq	$RING1_EXIT_NMI_PENDING
+	jmp	.Lexit
+
+/*
+ * SYSCALL from 64-bit code, ring 3 or ring 1. The processor does not tell which;
+ * the return address in RCX does: ring 3 cannot execute in the upper half,
+ * because the guest root clears U/S there (mmu.c).
+ * In:		RCX, R11 from the processor; RSP the caller's
+ */
+SYM_INNER_LABEL(ring1_text_syscall64, SYM_L_GLOBAL)
+	movq	%rsp, STACK(user_sp)
+	testq	%rcx, %rcx
+	js	.Lhypercall
+	cmpb	$0, CONF(bounce)
+	je	.Lsyscall64_exit
+.macro BOUNCE_SYSCALL entry
+	rdgsbase %rsp
+	movq	%rsp, SHARED(RING1_PAGE_USER_GS)
+	movq	CONF(kernel_gs), %rsp
+	wrgsbase %rsp
+	leaq	STACK(top), %rsp
+	pushq	$RING1_SS
+	pushq	STACK(user_sp)
+	pushq	$ENTRY_FLAGS
+	pushq	$RING1_CS
+	pushq	\entry
+	jmp	.Ltail
+.endm
+	BOUNCE_SYSCALL CONF(entry_syscall64)
+
+.macro SYSCALL_EXIT ss cs reason
+	leaq	STACK(top), %rsp
+	pushq	$\ss
+	pushq	STACK(user_sp)
+	pushq	%r11
+	pushq	$\cs
+	pushq	%rcx
+	pushq	$0					/* error */
+	pushq	$\reason
+	jmp	.Lexit
+.endm
+.Lhypercall:
+	SYSCALL_EXIT RING1_SS, RING1_CS, RING1_EXIT_HYPERCALL
+.Lsyscall64_exit:
+	SYSCALL_EXIT __USER_DS, __USER_CS, RING1_EXIT_SYSCALL64
+
+/* SYSCALL from 32-bit code: ring 3 only, as ring 1 has no 32-bit segment. */
+SYM_INNER_LABEL(ring1_text_syscall32, SYM_L_GLOBAL)
+	movq	%rsp, STACK(user_sp)
+	cmpb	$0, CONF(bounce)
+	je	.Lsyscall32_exit
+	BOUNCE_SYSCALL CONF(entry_syscall32)
+.Lsyscall32_exit:
+	SYSCALL_EXIT __USER_DS, __USER32_CS, RING1_EXIT_SYSCALL32
+
+/*
+ * SYSENTER, from ring 3 or ring 1; nobody can tell which, and to the guest it is
+ * its user's either way. It changes no flag but IF and VM: TF, NT, AC and DF are
+ * the caller's until POPF. With TF the #DB comes before the first instruction,
+ * and .Ldebug goes on at .Lsysenter_tf.
+ * In:		RSP at STACK(top), from the MSR
+ */
+SYM_INNER_LABEL(ring1_text_sysenter, SYM_L_GLOBAL)
+	pushfq
+.Lsysenter_flags:
+	pushq	$X86_EFLAGS_FIXED
+	popfq
+	cmpb	$0, CONF(bounce)
+	je	.Lsysenter_exit
+	popq	FRAME(FLAGS)
+	movq	%rsp, STACK(user_sp)
+	BOUNCE_SYSCALL CONF(entry_sysenter32)
+.Lsysenter_tf:
+	pushfq
+	orl	$X86_EFLAGS_TF, (%rsp)
+	jmp	.Lsysenter_flags
+.Lsysenter_exit:
+	popq	STACK(user_sp)				/* flags */
+	pushq	$__USER_DS
+	pushq	$0					/* nobody recorded RSP */
+	pushq	STACK(user_sp)
+	pushq	$__USER32_CS
+	pushq	$0					/* nor RIP */
+	pushq	$0					/* error */
+	pushq	$RING1_EXIT_SYSENTER
+	jmp	.Lexit
+
+	/* An error here: the text does not fit its pages. */
+	.org	.Ltext + RING1_NR_TEXT_PAGES * 4096, 0xcc
+SYM_DATA_END_LABEL(ring1_text_start, SYM_L_GLOBAL, ring1_text_end)

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of a vCPU: its region, its registers at reset, and what of the guest
+ * stays in the processor between exits while the VMM's thread keeps the CPU:
+ * selectors, FS base, KERNEL_GS_BASE, the entry MSRs, and CR4.PGE off. All of
+ * that goes away in ring1_vcpu_put(). What changes at every exit is run.c's.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/fsgsbase.h>
+#include <asm/tlbflush.h>
+#include "x86.h"
+#include "ring1.h"
+
+/*
+ * Entry MSRs: the host's values come back when the thread returns to user mode.
+ * STAR and SFMASK are the host's; gates.c checks that they suit.
+ */
+static const u32 uret_msrs[] = {
+	MSR_TSC_AUX, MSR_LSTAR, MSR_CSTAR, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+};
+static int uret_slot[ARRAY_SIZE(uret_msrs)];
+
+/* Must come before kvm_set_cpu_caps(), which looks for MSR_TSC_AUX. */
+int __init ring1_uret_init(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(uret_msrs); i++) {
+		uret_slot[i] = kvm_add_user_return_msr(uret_msrs[i]);
+		if (uret_slot[i] < 0 && uret_msrs[i] != MSR_TSC_AUX)
+			return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static void load_uret_msrs(struct vcpu_ring1 *v)
+{
+	const u64 value[] = {
+		v->tsc_aux,
+		v->region.base + ring1_text_offset(ring1_text_syscall64),
+		v->region.base + ring1_text_offset(ring1_text_syscall32),
+		v->region.base + (RING1_PG_STACK + 1) * PAGE_SIZE,
+		v->region.base + ring1_text_offset(ring1_text_sysenter),
+	};
+	int i;
+
+	BUILD_BUG_ON(ARRAY_SIZE(value) != ARRAY_SIZE(uret_msrs));
+	for (i = 0; i < ARRAY_SIZE(value); i++)
+		if (uret_slot[i] >= 0)
+			kvm_set_user_return_msr(uret_slot[i], value[i], -1ull);
+}
+
+/* The guest wrote it; if it is not loaded now it will be later. */
+int ring1_load_tsc_aux(struct vcpu_ring1 *v)
+{
+	int r = 0;
+
+	preempt_disable();
+	if (v->loaded && uret_slot[0] >= 0)
+		r = kvm_set_user_return_msr(uret_slot[0], v->tsc_aux, -1ull);
+	preempt_enable();
+	return r;
+}
+
+int ring1_vcpu_create(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	int r;
+
+	BUILD_BUG_ON(offsetof(struct vcpu_ring1, vcpu));
+
+	r = ring1_region_create(&v->region);
+	if (r)
+		return r;
+	v->host = v->region.page[RING1_PG_HOST];
+	v->conf = v->region.page[RING1_PG_CONF];
+	v->stack = v->region.page[RING1_PG_STACK];
+	v->enter_text = v->region.base + ring1_text_offset(ring1_text_enter);
+	ring1_desc_init(v);
+	v->kvm_root = INVALID_PAGE;
+	v->root_stale = true;
+
+	ring1_stats_create(vcpu->kvm);
+	return 0;
+}
+
+void ring1_vcpu_free(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	ring1_pv_stop(v);
+	ring1_region_destroy(&v->region);
+}
+
+static void reset_segment(struct kvm_segment *var, u16 selector, u64 base, u8 type, bool s)
+{
+	*var = (struct kvm_segment) {
+		.selector = selector, .base = base, .limit = 0xffff,
+		.type = type, .s = s, .present = 1,
+	};
+}
+
+void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	int i;
+
+	ring1_pv_stop(v);
+	v->user = false;
+	v->nmi_masked = false;
+	v->vif = false;
+	v->int_shadow = 0;
+	v->rflags = X86_EFLAGS_FIXED;
+	for (i = VCPU_SREG_ES; i <= VCPU_SREG_GS; i++)
+		reset_segment(&v->segment[i], 0, 0, 3, true);
+	reset_segment(&v->segment[VCPU_SREG_TR], 0, 0, 11, false);
+	reset_segment(&v->segment[VCPU_SREG_LDTR], 0, 0, 2, false);
+	reset_segment(&v->kernel_cs, 0xf000, 0xffff0000, 11, true);
+	v->guest_idt = (struct desc_ptr) { .size = 0xffff };
+	v->guest_gdt = (struct desc_ptr) { .size = 0xffff };
+	v->gs_base = 0;
+	v->host->guest_fs = 0;
+	if (!init_event) {
+		v->kernel_gs_base = 0;
+		v->star = v->lstar = v->cstar = v->sfmask = 0;
+		v->sysenter_cs = v->sysenter_esp = v->sysenter_eip = 0;
+		v->tsc_aux = 0;
+		v->spec_ctrl = 0;
+	}
+	ring1_desc_write(v, RING1_GDT_CPUNODE, 0);
+	for (i = 0; i < 3; i++)
+		ring1_desc_write(v, RING1_GDT_TLS + i, 0);
+}
+
+void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
+{
+	struct ring1_host *host = to_ring1(vcpu)->host;
+	struct desc_struct *gdt = get_cpu_gdt_rw(cpu);
+	struct desc_ptr idt;
+
+	store_idt(&idt);
+	host->idt.limit = idt.size;
+	host->idt.base = idt.address;
+	host->gdt_rw.limit = GDT_SIZE - 1;
+	host->gdt_rw.base = (unsigned long)gdt;
+	host->gdt_ro.limit = GDT_SIZE - 1;
+	host->gdt_ro.base = (unsigned long)get_cpu_gdt_ro(cpu);
+	host->tr = GDT_ENTRY_TSS * 8;
+	host->tss_type = (unsigned long)&gdt[GDT_ENTRY_TSS] + 5;
+	host->gs_base = cpu_kernelmode_gs_base(cpu);
+}
+
+/**
+ * ring1_save_segments - bring the guest's selectors and FS base into memory
+ * @v:	vCPU; a no-op unless the processor holds them
+ *
+ * Context: preemption off, on the CPU the vCPU is loaded on.
+ */
+void ring1_save_segments(struct vcpu_ring1 *v)
+{
+	if (!v->segments_live)
+		return;
+	savesegment(ds, v->host->ds);
+	savesegment(es, v->host->es);
+	savesegment(fs, v->host->fs);
+	savesegment(gs, v->host->gs);
+	v->host->guest_fs = rdfsbase();
+}
+
+void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	if (v->loaded)
+		return;
+
+	load_uret_msrs(v);
+	v->host_ldt = kvm_read_ldt();
+	if (v->host_ldt)
+		kvm_load_ldt(0);
+	savesegment(ds, v->host_ds);
+	savesegment(es, v->host_es);
+	current_save_fsgs();
+	v->host_fs = current->thread.fsindex;
+	v->host_gs = current->thread.gsindex;
+	v->host_fs_base = current->thread.fsbase;
+	v->host_kernel_gs_base = current->thread.gsbase;
+	v->host_cr3 = 0;		/* KERNEL_GS_BASE: run.c */
+	v->conf->segments = true;
+	v->segments_live = false;
+	v->loaded = true;
+}
+
+static void prepare_switch_to_host(struct vcpu_ring1 *v)
+{
+	if (!v->loaded)
+		return;
+	++v->vcpu.stat.host_state_reload;
+
+	if (v->segments_live) {
+		ring1_save_segments(v);
+		v->segments_live = false;
+		if (v->host->ds != v->host_ds)
+			loadsegment(ds, v->host_ds);
+		if (v->host->es != v->host_es)
+			loadsegment(es, v->host_es);
+		if (v->host->fs != v->host_fs)
+			loadsegment(fs, v->host_fs);
+		if (v->host->gs != v->host_gs)
+			load_gs_index(v->host_gs);
+	}
+	if (v->host_ldt)
+		kvm_load_ldt(v->host_ldt);
+	wrfsbase(v->host_fs_base);
+	wrmsrl(MSR_KERNEL_GS_BASE, v->host_kernel_gs_base);
+	v->loaded = false;
+}
+
+void ring1_vcpu_put(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	unsigned long flags;
+
+	prepare_switch_to_host(v);
+	if (v->pge_off) {
+		/* Flushes all PCIDs, so the guest's translations as well. */
+		local_irq_save(flags);
+		cr4_set_bits_irqsoff(X86_CR4_PGE);
+		local_irq_restore(flags);
+		v->pge_off = false;
+	}
+}
