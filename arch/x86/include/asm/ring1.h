@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the rest of the kernel may know of running in ring 1. Two feature bits:
+ *
+ *   X86_FEATURE_RING1	a PV guest: hypercalls, events through the shared page
+ *   X86_FEATURE_DEPRIV	the kernel does not run at CPL 0, so that CLI, PUSHF,
+ *			SWAPGS or SYSRET must not be used: Xen PV or ring 1
+ */
+#ifndef _ASM_X86_RING1_H
+#define _ASM_X86_RING1_H
+
+#include <asm/cpufeatures.h>
+
+#ifdef CONFIG_RING1_GUEST
+
+#ifndef __ASSEMBLY__
+#include <linux/init.h>
+
+void __init ring1_init(void);
+void ring1_init_cpu(void);
+#endif
+
+#else /* !CONFIG_RING1_GUEST */
+
+#ifndef __ASSEMBLY__
+static inline void ring1_init(void) { }
+static inline void ring1_init_cpu(void) { }
+#endif
+
+#endif /* CONFIG_RING1_GUEST */
+
+#ifndef __ASSEMBLY__
+#include <linux/types.h>
+
+/*
+ * Entries of page tables that are changed past pv_ops, see asm/pgtable.h. The
+ * feature bit is never set without the option, and the calls go away.
+ */
+#define ring1_pt_hook()		cpu_feature_enabled(X86_FEATURE_RING1)
+unsigned long ring1_pt_xchg(void *entry, unsigned long value);
+bool ring1_pt_try_cmpxchg(void *entry, void *old, unsigned long value);
+bool ring1_pt_clear_bit(void *entry, unsigned int bit);
+#endif
+
+#endif /* _ASM_X86_RING1_H */

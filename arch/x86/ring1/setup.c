@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Finding out that this kernel runs in ring 1, registering each CPU with the
+ * monitor, and what of the platform changes: reboot, panic, /sys/hypervisor.
+ *
+ * CS tells: RPL 1 means ring 1, and nothing else can. Until ring1_init() the
+ * monitor traps and emulates; with ring1=trap on the command line it goes on to.
+ */
+#define pr_fmt(fmt) "ring1: " fmt
+
+#include <linux/init.h>
+#include <linux/kobject.h>
+#include <linux/panic.h>
+#include <linux/panic_notifier.h>
+#include <linux/percpu.h>
+#include <linux/reboot.h>
+#include <linux/sysfs.h>
+#include <asm/apic.h>
+#include <asm/cpufeature.h>
+#include <asm/desc.h>
+#include <asm/fsgsbase.h>
+#include <asm/paravirt.h>
+#include <asm/reboot.h>
+#include <asm/ring1.h>
+#include <asm/setup.h>
+#include "ring1.h"
+
+DEFINE_PER_CPU_PAGE_ALIGNED(struct ring1_vcpu_page, ring1_vcpu);
+
+static unsigned int __init current_ring(void)
+{
+	u16 cs;
+
+	asm("mov %%cs, %0" : "=r" (cs));
+	return cs & SEGMENT_RPL_MASK;
+}
+
+static phys_addr_t shared_page_phys(void)
+{
+	void *page = this_cpu_ptr(&ring1_vcpu);
+
+	/* The boot CPU's first area is in the kernel image. */
+	if ((unsigned long)page >= __START_KERNEL_map && (unsigned long)page < MODULES_VADDR)
+		return __pa(page);
+	return per_cpu_ptr_to_phys(page);
+}
+
+/**
+ * ring1_register - tell the monitor where this CPU's page and entry points are
+ *
+ * Again whenever the CPU's per-CPU area has moved. Interrupts are off.
+ */
+void ring1_register(void)
+{
+	struct ring1_setup *s = this_cpu_ptr(&ring1_vcpu.setup);
+
+	*s = (struct ring1_setup) {
+		.abi_version		= RING1_ABI_VERSION,
+		.kernel_gs		= rdgsbase(),
+		.entry_user		= (unsigned long)ring1_entry_user,
+		.entry_kernel		= (unsigned long)ring1_entry_kernel,
+		.entry_db		= (unsigned long)ring1_entry_db,
+		.entry_nmi		= (unsigned long)ring1_entry_nmi,
+		.entry_mc		= (unsigned long)ring1_entry_mc,
+		.entry_df		= (unsigned long)ring1_entry_df,
+		.entry_syscall64	= (unsigned long)ring1_entry_SYSCALL_64,
+		.entry_syscall32	= (unsigned long)ring1_entry_SYSCALL_compat,
+		.entry_sysenter32	= (unsigned long)ring1_entry_SYSENTER_compat,
+		.window	= {
+			{ (unsigned long)ring1_win_user_begin, (unsigned long)ring1_win_user_end },
+			{ (unsigned long)ring1_win_kernel_begin,
+			  (unsigned long)ring1_win_kernel_end },
+		},
+	};
+	if (ring1_hc_vcpu_register(shared_page_phys()))
+		panic("ring1: the monitor refuses this CPU\n");
+	ring1_mmu_init_cpu();
+}
+
+void ring1_init_cpu(void)
+{
+	if (boot_cpu_has(X86_FEATURE_RING1))
+		ring1_register();
+}
+
+static bool panicking(void)
+{
+	return atomic_read(&panic_cpu) != PANIC_CPU_INVALID;
+}
+
+static void ring1_emergency_restart(void)
+{
+	ring1_hc_shutdown(panicking() ? RING1_SHUTDOWN_CRASH : RING1_SHUTDOWN_RESET);
+}
+
+static void ring1_restart(char *cmd)
+{
+	ring1_emergency_restart();
+}
+
+static void ring1_power_off(void)
+{
+	ring1_hc_shutdown(RING1_SHUTDOWN_POWEROFF);
+}
+
+static int ring1_panic(struct notifier_block *nb, unsigned long event, void *unused)
+{
+	/* With a time-out set, the restart tells; without, nothing else would. */
+	if (!panic_timeout)
+		ring1_hc_shutdown(RING1_SHUTDOWN_CRASH);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block ring1_panic_block = {
+	.notifier_call = ring1_panic,
+	.priority = INT_MIN,
+};
+
+/*
+ * Until alternatives are applied, this_cpu_cmpxchg16b() is a function that turns
+ * interrupts off by CLI and restores them by POPF, which cannot. Put the real
+ * instruction there: every processor that runs the monitor has it.
+ */
+extern char this_cpu_cmpxchg16b_emu[];
+
+/* Its address is taken to write there, not to jump. */
+asm(".pushsection .discard.noendbr\n\t"
+    ".long this_cpu_cmpxchg16b_emu\n\t"
+    ".popsection");
+
+static void __init use_cmpxchg16b(void)
+{
+	static const u8 insns[] __initconst = {
+		0x65, 0x48, 0x0f, 0xc7, 0x0e,	/* cmpxchg16b %gs:(%rsi) */
+		0xc3,				/* ret */
+	};
+
+	char *text = this_cpu_cmpxchg16b_emu;
+
+	OPTIMIZER_HIDE_VAR(text);
+	memcpy(text, insns, sizeof(insns));
+}
+
+/**
+ * ring1_init - become a PV guest if this is ring 1
+ *
+ * Before the first use of pv_ops that cannot be emulated: PUSHF and POPF do not
+ * trap, and the alternatives that would inline them come much later.
+ */
+void __init ring1_init(void)
+{
+	if (current_ring() != 1)
+		return;
+
+	setup_force_cpu_cap(X86_FEATURE_RING1);
+	setup_force_cpu_cap(X86_FEATURE_DEPRIV);
+	pv_info.name = "ring1";
+	ring1_irq_init();
+	ring1_event_init();
+	ring1_cpu_init();
+	ring1_mmu_init();
+	use_cmpxchg16b();
+	ring1_register();
+
+	machine_ops.restart = ring1_restart;
+	machine_ops.emergency_restart = ring1_emergency_restart;
+	machine_ops.power_off = ring1_power_off;
+}
+
+static void ring1_apic_eoi(void)
+{
+	wrmsrl(APIC_BASE_MSR + (APIC_EOI >> 4), APIC_EOI_ACK);
+}
+
+/* The x2APIC driver's end of interrupt is a bare WRMSR. */
+static int __init ring1_init_apic(void)
+{
+	if (!boot_cpu_has(X86_FEATURE_RING1) || !x2apic_enabled())
+		return 0;
+	if (apic->eoi == apic->native_eoi || !apic->native_eoi)
+		apic_update_callback(eoi, ring1_apic_eoi);
+	apic_update_callback(native_eoi, ring1_apic_eoi);
+	return 0;
+}
+early_initcall(ring1_init_apic);
+
+static ssize_t type_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "ring1\n");
+}
+
+static ssize_t ring_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "1\n");
+}
+
+static ssize_t abi_version_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%ld\n", ring1_hc_abi_version());
+}
+
+static struct kobj_attribute type_attr = __ATTR_RO(type);
+static struct kobj_attribute ring_attr = __ATTR_RO(ring);
+static struct kobj_attribute abi_version_attr = __ATTR_RO(abi_version);
+
+static struct attribute *ring1_attrs[] = {
+	&type_attr.attr, &ring_attr.attr, &abi_version_attr.attr, NULL
+};
+
+static const struct attribute_group ring1_group = { .attrs = ring1_attrs };
+
+static int __init ring1_late_init(void)
+{
+	if (!boot_cpu_has(X86_FEATURE_RING1))
+		return 0;
+	pr_info("this kernel runs in ring 1, monitor ABI version %ld\n", ring1_hc_abi_version());
+	atomic_notifier_chain_register(&panic_notifier_list, &ring1_panic_block);
+	return sysfs_create_group(hypervisor_kobj, &ring1_group);
+}
+late_initcall(ring1_late_init);
