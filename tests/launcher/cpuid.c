@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Claim:    each vCPU's CPUID names its own APIC id and one package of
+ *           single-thread cores, on Intel's and on AMD's leaves
+ * How:      adapts a table as a large host's KVM could give it
+ * Needs:    nothing
+ * Catches:  the host's topology shown to the guest
+ */
+#include "vm.h"
+#include "kselftest_harness.h"
+
+#define LEAVES	8
+
+/* The host: 64 APIC ids in a package, caches shared by 2 and by 32 threads. */
+static const struct kvm_cpuid_entry2 host[LEAVES] = {
+	{ .function = 0x0, .eax = 0x1f, .ebx = 0x68747541 /* AuthenticAMD */ },
+	{ .function = 0x1, .ebx = 0x2a400800, .edx = 1 << 28 },
+	{ .function = 0x4, .index = 0, .eax = 31 << 26 | 1 << 14 | 1 << 5 | 1 },
+	{ .function = 0x4, .index = 1, .eax = 31 << 26 | 31 << 14 | 3 << 5 | 3 },
+	{ .function = 0xb, .index = 0, .eax = 1, .ebx = 2, .ecx = 0x100, .edx = 42 },
+	{ .function = 0x1f, .index = 0, .eax = 1, .ebx = 2, .ecx = 0x100, .edx = 42 },
+	{ .function = 0x80000008, .eax = 48, .ecx = 0x603f },
+	{ .function = 0x8000001e, .eax = 42, .ebx = 0x115, .ecx = 3 },
+};
+
+FIXTURE(cpuid)
+{
+	struct kvm_cpuid2 *table;
+	struct kvm_cpuid2 *intel;
+};
+
+FIXTURE_VARIANT(cpuid)
+{
+	unsigned int id;
+	unsigned int cpus;
+	unsigned int shift;
+};
+
+FIXTURE_VARIANT_ADD(cpuid, only) {
+	.id = 0, .cpus = 1, .shift = 0,
+};
+
+FIXTURE_VARIANT_ADD(cpuid, last_of_three) {
+	.id = 2, .cpus = 3, .shift = 2,
+};
+
+FIXTURE_VARIANT_ADD(cpuid, last_of_many) {
+	.id = 254, .cpus = 255, .shift = 8,
+};
+
+FIXTURE_SETUP(cpuid)
+{
+	struct kvm_cpuid2 *supported = calloc(1, sizeof(*supported) + sizeof(host));
+
+	ASSERT_NE(NULL, supported);
+	supported->nent = LEAVES;
+	memcpy(supported->entries, host, sizeof(host));
+	self->table = cpuid_for_vcpu(supported, variant->id, variant->cpus);
+	ASSERT_NE(NULL, self->table);
+	memcpy(&supported->entries[0].ebx, "Genu", 4);
+	self->intel = cpuid_for_vcpu(supported, variant->id, variant->cpus);
+	ASSERT_NE(NULL, self->intel);
+	free(supported);
+}
+
+FIXTURE_TEARDOWN(cpuid)
+{
+	free(self->table);
+	free(self->intel);
+}
+
+static const struct kvm_cpuid_entry2 nothing;
+
+static const struct kvm_cpuid_entry2 *leaf(const struct kvm_cpuid2 *table, uint32_t function,
+					   uint32_t index)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->nent; i++) {
+		if (table->entries[i].function == function && table->entries[i].index == index)
+			return &table->entries[i];
+	}
+	return &nothing;
+}
+
+TEST_F(cpuid, features_name_the_guest)
+{
+	const struct kvm_cpuid_entry2 *e = leaf(self->table, 0x1, 0);
+
+	EXPECT_EQ(variant->id, e->ebx >> 24);
+	EXPECT_EQ(variant->cpus > 1, e->edx >> 28 & 1);
+	EXPECT_EQ(8, e->ebx >> 8 & 0xff);
+	/* Hypervisor and TSC deadline timer. */
+	EXPECT_EQ(0x81000000, e->ecx & 0x81000000);
+}
+
+TEST_F(cpuid, extended_topology_has_two_levels)
+{
+	const struct kvm_cpuid_entry2 *thread = leaf(self->table, 0xb, 0);
+	const struct kvm_cpuid_entry2 *core = leaf(self->table, 0xb, 1);
+
+	EXPECT_EQ(0, thread->eax);
+	EXPECT_EQ(1, thread->ebx);
+	EXPECT_EQ(0x100, thread->ecx);
+	EXPECT_EQ(variant->id, thread->edx);
+	EXPECT_EQ(variant->shift, core->eax);
+	EXPECT_EQ(variant->cpus, core->ebx);
+	EXPECT_EQ(0x201, core->ecx);
+	EXPECT_EQ(variant->id, core->edx);
+	EXPECT_EQ(0, leaf(self->table, 0xb, 2)->ebx);
+	EXPECT_EQ(0, leaf(self->table, 0x1f, 0)->ebx);
+}
+
+TEST_F(cpuid, private_caches_are_private)
+{
+	EXPECT_EQ(0, leaf(self->table, 0x4, 0)->eax >> 14 & 0xfff);
+	EXPECT_EQ((1U << variant->shift) - 1, leaf(self->table, 0x4, 1)->eax >> 14 & 0xfff);
+}
+
+TEST_F(cpuid, amd_leaves_agree)
+{
+	EXPECT_EQ(variant->cpus - 1, leaf(self->table, 0x80000008, 0)->ecx & 0xff);
+	EXPECT_EQ(variant->shift, leaf(self->table, 0x80000008, 0)->ecx >> 12 & 15);
+	EXPECT_EQ(48, leaf(self->table, 0x80000008, 0)->eax);
+	EXPECT_EQ(variant->id, leaf(self->table, 0x8000001e, 0)->eax);
+	EXPECT_EQ(variant->id, leaf(self->table, 0x8000001e, 0)->ebx);
+	EXPECT_EQ(0, leaf(self->table, 0x8000001e, 0)->ecx);
+}
+
+TEST_F(cpuid, leaves_that_only_amd_has_stay_on_intel)
+{
+	EXPECT_EQ(0x603f, leaf(self->intel, 0x80000008, 0)->ecx);
+	EXPECT_EQ(42, leaf(self->intel, 0x8000001e, 0)->eax);
+	EXPECT_EQ(variant->id, leaf(self->intel, 0xb, 0)->edx);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Claim:    the guest finds what the boot protocol and a PC promise, and no more
+ * How:      the payload prints what it finds
+ * Needs:    /dev/kvm of any vendor module; ring1 in $RING1 or PATH
+ * Timeout:  400
+ * Catches:  a zero page that describes another machine; a device that hangs the guest
+ */
+#include <sys/sysinfo.h>
+
+#include "launch.h"
+
+TEST_F(run, guest_finds_what_the_boot_protocol_promises)
+{
+	FILE *initrd = fopen("initrd.test", "w");
+
+	ASSERT_NE(NULL, initrd);
+	fputs("12345678and more", initrd);
+	fclose(initrd);
+	STARTED(DO("first params", "--initrd", "initrd.test", "--mem", "64M"));
+	ENDS(0, "powered off");
+	unlink("initrd.test");
+	EXPECT_STREQ("cmdline=no5lvl first params\n"
+		     "from=0\nsize=9fc00\ntype=1\n"
+		     "from=e0000\nsize=10000\ntype=2\n"
+		     "from=100000\nsize=3f00000\ntype=1\n"
+		     "initrd_size=10\n"
+		     "initrd_start=3837363534333231\n"
+		     "rsdp=2052545020445352\n", self->text);
+}
+
+TEST_F(run, trap_mode_is_on_the_command_line)
+{
+	STARTED(DO("params", "--mode", "trap"));
+	ENDS(0, "powered off");
+	EXPECT_NE(NULL, strstr(self->text, "cmdline=no5lvl ring1=trap params\n"));
+}
+
+TEST_F(run, memory_above_the_hole_is_announced)
+{
+	struct sysinfo host;
+
+	if (sysinfo(&host) || host.totalram * host.mem_unit < 5ULL << 30)
+		SKIP(return, "the host has less than 5 GiB of memory");
+	STARTED(DO("params", "--mem", "5G"));
+	ENDS(0, "powered off");
+	EXPECT_NE(NULL, strstr(self->text, "from=100000\nsize=bff00000\ntype=1\n"
+			       "from=100000000\nsize=80000000\ntype=1\n"));
+}
+
+TEST_F(run, absent_devices_read_all_ones)
+{
+	STARTED(DO("absent"));
+	ENDS(0, "powered off");
+	EXPECT_STREQ("port=ffffffff\nmmio=ffffffff\nrtc=80\n", self->text);
+}
+
+TEST_F(run, debug_reports_absent_devices)
+{
+	STARTED(DO("absent", "--debug"));
+	EXPECT_EQ(0, finish(self));
+	EXPECT_NE(NULL, strstr(self->said, "4-byte read at port 0x2000"));
+	EXPECT_NE(NULL, strstr(self->said, "4-byte write at address 0xd0000000"));
+}
+
+TEST_F_TIMEOUT(run, as_many_processors_as_are_allowed, LONG_TIMEOUT)
+{
+	STARTED(DO("off", "--cpus", "255"));
+	ENDS(0, "powered off");
+}
+
+TEST_F(run, exits_of_the_running_guest_are_counted)
+{
+	char command[256], line[128];
+	bool counted = false;
+	FILE *f;
+
+	if (access("/sys/kernel/debug/kvm", R_OK))
+		SKIP(return, "needs debugfs and root");
+	STARTED(DO("halt"));
+	ASSERT_TRUE(wait_for(self, "halting\n"));
+	snprintf(command, sizeof(command), "%s stat %d", getenv("RING1") ?: "ring1", self->pid);
+	f = popen(command, "r");
+	ASSERT_NE(NULL, f);
+	while (fgets(line, sizeof(line), f))
+		counted |= !strncmp(line, "exits ", 6) && strpbrk(line, "123456789");
+	EXPECT_EQ(0, pclose(f));
+	EXPECT_TRUE(counted);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Starts `ring1 run` on the payload, between pipes or on a terminal of its own,
+ * and collects what comes of it. The fixture of each test that needs /dev/kvm,
+ * of any vendor module; ring1 is found in $RING1 or PATH.
+ */
+#ifndef TEST_LAUNCH_H
+#define TEST_LAUNCH_H
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <termios.h>
+
+#include "kselftest_harness.h"
+
+#define OUTPUT_MAX	(64 * 1024)
+#define LONG_TIMEOUT	180
+
+#define LAUNCH		FIXTURE_DATA(run)
+
+FIXTURE(run)
+{
+	char kernel[32];
+	pid_t pid;
+	int in;		/* our ends of its standard input, output and error */
+	int out;
+	int err;
+	char *text;	/* what has been read of its output, and what it said at last */
+	size_t len;
+	char said[1024];
+};
+
+/* The guest, payload/launcher.c. */
+asm(".pushsection .rodata; payload: .incbin \"" PAYLOAD "\"; payload_end: .popsection");
+extern const uint8_t payload[], payload_end[];
+
+FIXTURE_SETUP(run)
+{
+	int kvm = open("/dev/kvm", O_RDWR);
+	int kernel = memfd_create("payload", 0);
+
+	if (kvm < 0)
+		SKIP(return, "/dev/kvm cannot be opened");
+	close(kvm);
+	ASSERT_EQ(payload_end - payload, write(kernel, payload, payload_end - payload));
+	snprintf(self->kernel, sizeof(self->kernel), "/proc/self/fd/%d", kernel);
+	self->text = malloc(OUTPUT_MAX + 1);
+	ASSERT_NE(NULL, self->text);
+	ASSERT_EQ(0, chdir(getenv("TMPDIR") ?: "/tmp"));
+	signal(SIGPIPE, SIG_IGN);
+	/* The launcher leaves ignored what is ignored, as in a shell's background job. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+}
+
+FIXTURE_TEARDOWN(run)
+{
+	if (self->pid > 0) {
+		kill(self->pid, SIGKILL);
+		waitpid(self->pid, NULL, 0);
+	}
+}
+
+static inline void exec_ring1(const char *kernel, char *const *options)
+{
+	const char *ring1 = getenv("RING1") ?: "ring1";
+	char *argv[24] = { "ring1", "run", "--kernel", (char *)kernel };
+	int i;
+
+	for (i = 0; options[i]; i++)
+		argv[4 + i] = options[i];
+	execvp(ring1, argv);
+	_exit(99);
+}
+
+#define OPTIONS(...) ((char *const[]){ __VA_ARGS__, NULL })
+#define DO(what, ...) OPTIONS("--append", what, ##__VA_ARGS__)
+
+/* In the child: the original closes itself when the launcher is executed. */
+static inline void becomes(int fd, int standard_fd)
+{
+	if (dup2(fd, standard_fd) < 0)
+		_exit(98);
+}
+
+static inline pid_t start(LAUNCH *self, char *const *options)
+{
+	int in[2], out[2], err[2];
+
+	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
+		return -1;
+	self->pid = fork();
+	if (!self->pid) {
+		becomes(in[0], STDIN_FILENO);
+		becomes(out[1], STDOUT_FILENO);
+		becomes(err[1], STDERR_FILENO);
+		exec_ring1(self->kernel, options);
+	}
+	close(in[0]);
+	close(out[1]);
+	close(err[1]);
+	self->in = in[1];
+	self->out = out[0];
+	self->err = err[0];
+	return self->pid;
+}
+
+/* With a terminal of its own as input and output, messages apart. */
+static inline pid_t start_on_terminal(LAUNCH *self, char *const *options)
+{
+	int err[2];
+
+	if (pipe2(err, O_CLOEXEC))
+		return -1;
+	self->pid = forkpty(&self->in, NULL, NULL, NULL);
+	if (!self->pid) {
+		becomes(err[1], STDERR_FILENO);
+		exec_ring1(self->kernel, options);
+	}
+	close(err[1]);
+	self->out = self->in;
+	self->err = err[0];
+	return self->pid;
+}
+
+static inline bool read_some(LAUNCH *self)
+{
+	ssize_t n = read(self->out, self->text + self->len, OUTPUT_MAX - self->len);
+
+	if (n <= 0)
+		return false;
+	self->len += n;
+	self->text[self->len] = '\0';
+	return true;
+}
+
+static inline bool wait_for(LAUNCH *self, const char *text)
+{
+	self->text[self->len] = '\0';
+	while (!strstr(self->text, text)) {
+		if (!read_some(self))
+			return false;
+	}
+	return true;
+}
+
+/* Read what is left, then the exit status as a shell shows it. */
+static inline int finish(LAUNCH *self)
+{
+	size_t len = 0;
+	ssize_t n;
+	int status;
+
+	while (self->len < OUTPUT_MAX && read_some(self))
+		;
+	while ((n = read(self->err, self->said + len, sizeof(self->said) - 1 - len)) > 0)
+		len += n;
+	self->said[len] = '\0';
+	waitpid(self->pid, &status, 0);
+	self->pid = 0;
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* It ends with this status and one line, which holds this text. */
+#define ENDS(status, says) do {						\
+	int _status = finish(self);					\
+									\
+	EXPECT_EQ(status, _status);					\
+	EXPECT_EQ(0, strncmp(self->said, "ring1: ", 7));		\
+	EXPECT_EQ(self->said + strlen(self->said) - 1, strchr(self->said, '\n')); \
+	EXPECT_NE(NULL, strstr(self->said, says))			\
+		TH_LOG("said: %s", self->said);				\
+} while (0)
+
+#define STARTED(options) ASSERT_LT(0, start(self, options))
+
+#endif
