@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What a person runs; `make help` lists it. The work is done by tests/rig/, which
+# tells by content what is out of date: so every target is phony here, and a make
+# with nothing to do takes a second. stdout belongs to the commands in the machines;
+# all else is said on stderr.
+
+#: make TARGET [VARIABLE=VALUE]...
+#:
+#:   run        a shell in a guest, in an emulated host that has no VT-x/AMD-V;
+#:              with GUEST_CMD='...' runs that, prints its output, exits with its status
+#:   host       the same on the host itself, with HOST_CMD='...'
+#:   check      all tests; BATCH= and TEST= patterns select (tests/batches, TEST='host/*')
+#:   check-debug
+#:              the tests that a host kernel with KASAN and lockdep has something to say to
+#:   check-install
+#:              make install in a bootstrapped Debian, which then boots as a host
+#:   guest modules launcher tests
+#:              builds one part, in build/
+#:   install    on this machine: the module by DKMS (KERNEL=RELEASE for another kernel than
+#:              the running one), ring1 in /usr/local/bin
+#:   clean      removes build/; the cache stays
+#:
+#:   GUEST_CMD HOST_CMD         command for the machine's shell
+#:   SMP=1 MEM=512M             the guest's size
+#:   GUEST_APPEND HOST_APPEND   added to the kernel's command line
+#:   SHARE=DIR                  a folder, to be /share in the host
+#:   HOST_KERNEL=amd64|cloud|debug
+#:                              Debian's flavour, or a kernel with KASAN and lockdep
+#:   HOST_CPU HOST_SMP=2 HOST_MEM
+#:                              the emulated machine; QEMU's -cpu, and its size
+#:   HOST_ICOUNT=shift=0        counts its instructions: slower, and repeatable (QEMU's -icount)
+#:   HOST_KVM=kvm-ring1|kvm-amd|none
+#:                              what /dev/kvm is there
+#:   RING1_CACHE=DIR            for kernels and downloads; ~/.cache/ring1
+#:   KERNEL_VERSION             another one than guest-patches/base says
+#:   TEST_SLOWNESS=1            multiplies the time that tests may take
+#:   V=1                        shows every command
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+ifneq ($(V),1)
+MAKEFLAGS += --silent
+endif
+.NOTPARALLEL:
+
+# Taken as written: a $ in a command is for the machine's shell.
+variables := GUEST_CMD HOST_CMD SMP MEM GUEST_APPEND HOST_APPEND SHARE HOST_KERNEL \
+	HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_KVM RING1_CACHE KERNEL_VERSION V \
+	BATCH TEST TEST_SLOWNESS
+$(foreach v,$(variables),$(eval override $(v) := $$(value $(v))))
+export $(variables)
+
+rig := tests/rig
+status := build/status
+
+help:
+	sed -n 's/^#: \{0,1\}//p' Makefile
+
+# A recipe cannot choose make's exit status, but a loaded function can: make_exit.c.
+ifneq ($(filter run host,$(MAKECMDGOALS)),)
+-load build/make_exit.so
+endif
+build/make_exit.so: $(rig)/make_exit.c | packages
+	mkdir -p build
+	gcc-12 -O2 -Wall -shared -fPIC -o $@ $<
+
+run host: %: %-session
+	$(exit-with $(file <$(status)))
+run-session: run-args guest modules launcher
+	setpriv --pdeathsig TERM $(rig)/host run; echo $$? >$(status)
+host-session: host-args guest modules launcher
+	setpriv --pdeathsig TERM $(rig)/host; echo $$? >$(status)
+run-args host-args: %-args:
+	$(rig)/check-args $*
+
+packages:
+	$(rig)/need-packages
+
+kernels: packages
+	$(rig)/fetch-kernels
+
+guest_config := arch/x86/configs/ring1-guest.config
+guest: kernels
+	$(rig)/kernel-build --source patched --config $(guest_config) --out build/guest
+
+debug-host: kernels
+	$(rig)/kernel-build --source pristine --config $(guest_config) \
+		--config $(rig)/debug-host.config --headers --out build/debug-host
+	$(rig)/module-build debug
+
+modules: kernels $(if $(filter debug,$(HOST_KERNEL)),debug-host)
+	$(rig)/module-build amd64
+	$(rig)/module-build cloud-amd64
+
+launcher: packages
+	MAKEFLAGS= $(MAKE) -s -C host/launcher O=$(CURDIR)/build/launcher >&2
+
+tests: kernels launcher
+	MAKEFLAGS= $(MAKE) -s -C tests O=$(CURDIR)/build/tests UAPI=$(CURDIR)/build/uapi/include \
+		SELFTESTS=$(CURDIR)/build/linux-source/tools/testing/selftests \
+		LAUNCHER=$(CURDIR)/build/launcher >&2
+
+check: guest modules launcher tests
+	$(rig)/run-tests tests/batches
+
+check-debug: guest debug-host launcher tests
+	TEST_SLOWNESS=$(or $(TEST_SLOWNESS),5) $(rig)/run-tests tests/batches-debug
+
+check-install: guest
+	$(rig)/need-packages mmdebstrap e2fsprogs
+	$(rig)/run-tests tests/batches-install
+
+install:
+	$(rig)/need-packages musl-tools linux-libc-dev >&2
+	MAKEFLAGS= $(MAKE) -s -C host/launcher O=$(CURDIR)/build/launcher >&2
+	host/dkms/install build/launcher/ring1
+
+clean:
+	rm -rf build
+
+.PHONY: help run host run-session host-session run-args host-args packages kernels guest \
+	modules launcher tests check check-debug check-install install clean debug-host

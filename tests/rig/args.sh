@@ -1,0 +1,61 @@
+# shellcheck shell=sh disable=SC2034 # names for the scripts that source this
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Sourced where machines are booted. Owns the variables a person may set (`make help`
+# describes them): their defaults and their checks. Sets flavour, from HOST_KERNEL.
+
+: "${HOST_KERNEL:=amd64}" "${HOST_KVM:=kvm-ring1}" "${HOST_SMP:=2}" "${SMP:=1}" "${MEM:=512M}"
+
+case $HOST_KERNEL in
+amd64) flavour=amd64 ;;
+cloud) flavour=cloud-amd64 ;;
+debug) flavour=debug ;;
+*) die "HOST_KERNEL=$HOST_KERNEL: must be amd64, cloud or debug" ;;
+esac
+
+# A host without hardware virtualization, unless it is to run the real kvm-amd.
+case $HOST_KVM in
+kvm-ring1 | none) : "${HOST_CPU:=max,-svm,-vmx,-la57}" ;;
+kvm-amd) : "${HOST_CPU:=max,-la57}" ;;
+*) die "HOST_KVM=$HOST_KVM: must be kvm-ring1, kvm-amd or none" ;;
+esac
+
+# count NAME VALUE MAX
+count() {
+	case $2 in
+	'' | *[!0-9]* | 0* | ????*) ;;
+	*) [ "$2" -gt "$3" ] || return 0 ;;
+	esac
+	die "$1=$2: must be a number from 1 to $3"
+}
+
+# mebibytes NAME VALUE: prints it; QEMU's way of writing sizes, M where no unit is.
+mebibytes() {
+	case ${2%[MG]} in
+	'' | *[!0-9]* | 0* | ???????*) die "$1=$2: must be a size such as 512M or 2G" ;;
+	esac
+	case $2 in
+	*G) echo $((${2%G} * 1024)) ;;
+	*) echo "${2%M}" ;;
+	esac
+}
+
+count SMP "$SMP" 64
+count HOST_SMP "$HOST_SMP" 64
+mem=$(mebibytes MEM "$MEM")
+[ "$mem" -ge 64 ] || die "MEM=$MEM: a guest needs 64M"
+host_mem=$((mem + 1024))
+[ -z "${HOST_MEM:-}" ] || host_mem=$(mebibytes HOST_MEM "$HOST_MEM")
+[ "$host_mem" -ge 512 ] || die "HOST_MEM=$HOST_MEM: the host VM needs 512M"
+machine_mem=$(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo)
+[ "$host_mem" -lt "$machine_mem" ] ||
+	die "HOST_MEM=${HOST_MEM:-${host_mem}M, for MEM=$MEM}: this machine has ${machine_mem}M"
+
+if [ -n "${SHARE:-}" ]; then
+	[ -d "$SHARE" ] || die "SHARE=$SHARE: no such folder"
+	SHARE=$(realpath "$SHARE")
+fi
+
+case "${HOST_APPEND:-}${GUEST_APPEND:-}" in
+*[![:print:]]*) die "HOST_APPEND and GUEST_APPEND: printable characters only" ;;
+esac
