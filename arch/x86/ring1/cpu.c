@@ -166,7 +166,7 @@ static unsigned long ring1_store_tr(void)
 	return GDT_ENTRY_TSS * 8;
 }
 
-/* No LDT: write_ldt() asks before it makes one. */
+/* No LDT: modify_ldt(2) does not make one. */
 static void ring1_set_ldt(const void *addr, unsigned int entries)
 {
 	WARN_ON_ONCE(entries);

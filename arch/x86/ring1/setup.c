@@ -27,7 +27,7 @@
 
 DEFINE_PER_CPU_PAGE_ALIGNED(struct ring1_vcpu_page, ring1_vcpu);
 
-static unsigned int __init current_ring(void)
+static unsigned int current_ring(void)
 {
 	u16 cs;
 
@@ -191,7 +191,7 @@ static ssize_t type_show(struct kobject *kobj, struct kobj_attribute *attr, char
 
 static ssize_t ring_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "1\n");
+	return sysfs_emit(buf, "%u\n", current_ring());
 }
 
 static ssize_t abi_version_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
