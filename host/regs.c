@@ -36,6 +36,24 @@ static u16 hardware_selector(const struct vcpu_ring1 *v, u16 selector)
 	return ring1_selector_loadable(v, selector) ? selector : 0;
 }
 
+/**
+ * ring1_check_selectors - make the selectors in memory safe to load
+ * @v:	vCPU that enters with conf.segments set
+ *
+ * A guest may take a descriptor away while its selector is loaded.
+ */
+void ring1_check_selectors(struct vcpu_ring1 *v)
+{
+	int seg;
+
+	for (seg = VCPU_SREG_ES; seg <= VCPU_SREG_GS; seg++) {
+		u16 *selector = data_selector(v, seg);
+
+		if (selector)
+			*selector = hardware_selector(v, *selector);
+	}
+}
+
 static void save_live_segments(struct vcpu_ring1 *v)
 {
 	preempt_disable();

@@ -219,6 +219,7 @@ bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu);
 void ring1_pv_stop(struct vcpu_ring1 *v);
 
 /* regs.c */
+void ring1_check_selectors(struct vcpu_ring1 *v);
 u64 ring1_get_segment_base(struct kvm_vcpu *vcpu, int seg);
 void ring1_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
 void ring1_set_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);

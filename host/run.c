@@ -102,6 +102,8 @@ static void prepare_enter(struct vcpu_ring1 *v)
 	struct kvm_vcpu *vcpu = &v->vcpu;
 
 	ring1_mmu_sync_root(v);
+	if (unlikely(v->conf->segments))
+		ring1_check_selectors(v);
 	v->stack->notes = 0;
 	v->stack->enter.gs_base = v->gs_base;
 	v->stack->enter.ax = vcpu->arch.regs[VCPU_REGS_RAX];

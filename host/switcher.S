@@ -159,7 +159,7 @@ SYM_INNER_LABEL(ring1_text_enter, SYM_L_GLOBAL)
 .Lenter_iretq:
 	iretq
 
-/* The selectors were checked against the descriptors (desc.c): no fault. */
+/* ring1_check_selectors() compared them with the descriptors: no fault. */
 .Lenter_segments:
 	movw	HOST(ds), %ds
 	movw	HOST(es), %es
