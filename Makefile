@@ -30,6 +30,7 @@
 #:   HOST_CPU HOST_SMP=2 HOST_MEM
 #:                              the emulated machine; QEMU's -cpu, and its size
 #:   HOST_ICOUNT=shift=0        counts its instructions: slower, and repeatable (QEMU's -icount)
+#:   HOST_EMULATOR=qemu|bochs   the machine; Bochs knows global TLB entries, and is slow
 #:   HOST_KVM=kvm-ring1|kvm-amd|none
 #:                              what /dev/kvm is there
 #:   RING1_CACHE=DIR            for kernels and downloads; ~/.cache/ring1
@@ -45,7 +46,7 @@ endif
 
 # Taken as written: a $ in a command is for the machine's shell.
 variables := GUEST_CMD HOST_CMD SMP MEM GUEST_APPEND HOST_APPEND SHARE HOST_KERNEL \
-	HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_KVM RING1_CACHE KERNEL_VERSION V \
+	HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_EMULATOR HOST_KVM RING1_CACHE KERNEL_VERSION V \
 	BATCH TEST TEST_SLOWNESS
 $(foreach v,$(variables),$(eval override $(v) := $$(value $(v))))
 export $(variables)

@@ -2,15 +2,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Sourced where machines are booted. Owns the variables a person may set (`make help`
-# describes them): their defaults and their checks. Sets flavour, from HOST_KERNEL.
+# describes them): their defaults and their checks. Sets flavour, from
+# HOST_KERNEL, and emulator.
 
 : "${HOST_KERNEL:=amd64}" "${HOST_KVM:=kvm-ring1}" "${HOST_SMP:=2}" "${SMP:=1}" "${MEM:=512M}"
+: "${HOST_EMULATOR:=qemu}"
 
 case $HOST_KERNEL in
 amd64) flavour=amd64 ;;
 cloud) flavour=cloud-amd64 ;;
 debug) flavour=debug ;;
 *) die "HOST_KERNEL=$HOST_KERNEL: must be amd64, cloud or debug" ;;
+esac
+
+case $HOST_EMULATOR in
+qemu) emulator=boot ;;
+bochs)
+	emulator=bochs
+	: "${HOST_CPU:=corei7_skylake_x}"
+	;;
+*) die "HOST_EMULATOR=$HOST_EMULATOR: must be qemu or bochs" ;;
 esac
 
 # A host without hardware virtualization, unless it is to run the real kvm-amd.

@@ -44,5 +44,5 @@ session() {
 # Replaces the process it is called in: QEMU is to be a child of this script, and to
 # end with it.
 boot() {
-	exec "${0%/*}/boot" "$@" -serial "file:$work/status" -serial "file:$log-guest-console"
+	exec "${0%/*}/${emulator:-boot}" "$@" -serial "file:$work/status" -serial "file:$log-guest-console"
 }
