@@ -96,7 +96,7 @@ CASE(int3, "int3", BREAKPOINT, .offset = 1);
 CASE(int_3, ".byte 0xcd, 3", BREAKPOINT, .offset = 2);
 CASE32(int3_32, "int3", BREAKPOINT, .offset = 1);
 CASE(int_4, ".byte 0xcd, 4", OVERFLOW, .offset = 2);
-CASE32(into32, "cmpb $1, probe_min - probe_into32 + 0x10000000; into; nop; probe_min: .byte 0x80",
+CASE32(into32, "cmpb $1, probe_min - code_into32 + 0x10000000; into; nop; probe_min: .byte 0x80",
        OVERFLOW, .offset = 8);
 CASE32(bound32, "bound %eax, 0x10010000", BOUND, RAX(1));
 CASE(ud2, "ud2", UNDEFINED);

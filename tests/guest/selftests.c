@@ -9,10 +9,8 @@
  *
  * tests/Makefile takes the list from here: one SELFTEST(directory, name) per line.
  */
-#include <fcntl.h>
-#include <sys/syscall.h>
-
 #include "kselftest_harness.h"
+#include "embedded.h"
 
 FIXTURE(selftest)
 {
@@ -33,12 +31,9 @@ FIXTURE_TEARDOWN(selftest)
 }
 
 #define SELFTEST(dir, name)							\
-	asm(".pushsection .rodata\n"						\
-	    "image_" #name ": .incbin \"" SELFTEST_IMAGES "/" #dir "/" #name "\"\n"	\
-	    "image_end_" #name ": .popsection");				\
-	extern const char image_##name[], image_end_##name[];			\
+	EMBED(name, SELFTEST_IMAGES "/" #dir "/" #name);			\
 	FIXTURE_VARIANT_ADD(selftest, name) {					\
-		.image = image_##name, .end = image_end_##name,			\
+		.image = embedded_##name, .end = embedded_end_##name,		\
 	};
 
 /* Processor state at the system-call boundary and at exec. */
@@ -67,53 +62,17 @@ SELFTEST(x86, iopl)
 SELFTEST(x86, test_mremap_vdso)
 SELFTEST(x86, test_vsyscall)
 
-static int image_file(const char *image, const char *end)
-{
-	int fd = syscall(SYS_memfd_create, "selftest", 0);
-
-	while (fd >= 0 && image < end) {
-		ssize_t n = write(fd, image, end - image);
-
-		if (n <= 0)
-			return -1;
-		image += n;
-	}
-	return fd;
-}
-
-/* As TAP's comments: some of them print TAP of their own. */
-static void show(FILE *log)
-{
-	char line[512];
-
-	rewind(log);
-	while (fgets(line, sizeof(line), log))
-		fprintf(stderr, "# %.*s\n", (int)strcspn(line, "\n"), line);
-}
-
 TEST_F_TIMEOUT(selftest, succeeds, 120)
 {
-	int fd = image_file(variant->image, variant->end), status;
 	FILE *log = tmpfile();
-	char path[32];
-	pid_t pid;
+	int status;
 
-	ASSERT_LE(0, fd);
 	ASSERT_NE(NULL, log);
-	/* By path: a program that executes itself again finds no closed descriptor. */
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
-	pid = fork();
-	if (!pid) {
-		dup2(fileno(log), STDOUT_FILENO);
-		dup2(fileno(log), STDERR_FILENO);
-		execl(path, "selftest", NULL);
-		_exit(127);
-	}
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	status = embedded_run(variant->image, variant->end, log);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == KSFT_SKIP)
 		SKIP(return, "it says so");
 	EXPECT_EQ(0, status) {
-		show(log);
+		embedded_show(log);
 	}
 }
 

@@ -44,12 +44,12 @@
 /* PROBE(name, "instructions"), PROBE32(): what a struct probe points to. */
 #define PROBE_BITS(name, bits, text)						\
 	asm(".pushsection .rodata.probe, \"a\"\n.code" #bits "\n"		\
-	    "probe_" #name ":\n" text "\nprobe_end_" #name ":\n"		\
+	    "code_" #name ":\n" text "\ncode_end_" #name ":\n"		\
 	    ".code64\n.popsection");						\
-	extern const char probe_##name[], probe_end_##name[]
+	extern const char code_##name[], code_end_##name[]
 #define PROBE(name, text)	PROBE_BITS(name, 64, text)
 #define PROBE32(name, text)	PROBE_BITS(name, 32, text)
-#define PROBE_CODE_OF(name)	.code = probe_##name, .end = probe_end_##name
+#define PROBE_CODE_OF(name)	.code = code_##name, .end = code_end_##name
 
 /* Registers by their position in gregset_t. RIP is not set, but found in seen. */
 #define PROBE_NR_REGS	(REG_EFL + 1)
@@ -84,7 +84,7 @@ asm(".pushsection .text\n"
     PROBE_LOAD(r12, 4) PROBE_LOAD(r13, 5) PROBE_LOAD(r14, 6) PROBE_LOAD(r15, 7)
     PROBE_LOAD(rdi, 8) PROBE_LOAD(rsi, 9) PROBE_LOAD(rbp, 10) PROBE_LOAD(rbx, 11)
     PROBE_LOAD(rdx, 12) PROBE_LOAD(rax, 13) PROBE_LOAD(rcx, 14) PROBE_LOAD(rsp, 15)
-    "ljmp *probe_start+8*16(%rip)\n"
+    "ljmpl *probe_start+8*16(%rip)\n"
     "probe_leave:\n"
     "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
     "ret\n"
