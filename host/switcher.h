@@ -38,9 +38,9 @@
  * switcher itself, after which the guest's registers are lost.
  */
 #define RING1_EXIT_HYPERCALL	0x100	/* SYSCALL from the upper half */
-#define RING1_EXIT_SYSCALL64	0x101	/* SYSCALL from 64-bit user code, no PV */
-#define RING1_EXIT_SYSCALL32	0x102	/* SYSCALL from 32-bit user code, no PV */
-#define RING1_EXIT_SYSENTER	0x103	/* SYSENTER, no PV */
+#define RING1_EXIT_SYSCALL64	0x101	/* SYSCALL from 64-bit user code, no bounce */
+#define RING1_EXIT_SYSCALL32	0x102	/* SYSCALL from 32-bit user code, no bounce */
+#define RING1_EXIT_SYSENTER	0x103	/* SYSENTER, no bounce */
 #define RING1_EXIT_ABORT	0x104	/* NMI or #MC while entering; guest untouched */
 #define RING1_EXIT_ENTER_FAULT	0x105	/* IRETQ into the guest faulted */
 #define RING1_EXIT_NMI_PENDING	0x106	/* NMI during a bounce */
@@ -88,7 +88,8 @@ struct ring1_pseudo_desc {
  * @idt:	operand of LIDT
  * @gdt:	operand of LGDT
  * @tr:		operand of LTR
- * @bounce:	not 0: PV vCPU, system calls and exceptions of the user bounce
+ * @bounce:	not 0: PV vCPU that no VMM debugs; system calls and exceptions of the
+ *		user bounce
  * @debug:	not 0: load @dr7 on enter, disarm it on exit
  * @segments:	not 0: load the selectors and FS base on enter
  * @cr3:	root of the guest world

@@ -129,8 +129,9 @@ CODE(code_user_syscall, "syscall\n ud2\n");
 CODE(code_user_ud2, "ud2\n");
 CODE(code_poke, "mov %rax, (%rdi)\n" STOP);
 CODE(code_peek, "mov (%rdi), %rax\n" STOP);
+CODE(code_iret_kernel, "iretq\n");
 /* To ring 3: as a PV kernel does, with the user's GS base from the shared page. */
-CODE(code_iret, "push %rax\n mov %gs:8, %rax\n wrgsbase %rax\n pop %rax\n iretq\n");
+CODE(code_iret_user, "push %rax\n mov %gs:8, %rax\n wrgsbase %rax\n pop %rax\n iretq\n");
 
 static inline uint64_t kernel_code(const char *code)
 {
@@ -243,6 +244,15 @@ static inline void make_gdt(struct vm *vm)
 	gdt[USER_CS / 8] = 0x00affb000000ffff;
 }
 
+static inline void make_tss(struct vm *vm)
+{
+	uint64_t sp0 = KERNEL(GPA_CPU(0) + 0x8000);
+	uint16_t bitmap = 0x68;			/* beyond the limit: no port is open */
+
+	memcpy(at(vm, GPA_TSS + 4), &sp0, sizeof(sp0));
+	memcpy(at(vm, GPA_TSS + 0x66), &bitmap, sizeof(bitmap));
+}
+
 static inline void set_cpuid(int kvm, struct cpu *c)
 {
 	static struct {
@@ -271,7 +281,7 @@ static inline void set_long_mode(struct cpu *c)
 		.base = KERNEL(GPA_TSS), .limit = 0x67, .selector = TR_SELECTOR, .type = 11,
 		.present = 1,
 	};
-	s.gs.base = KERNEL(c->page_gpa);	/* for code_iret */
+	s.gs.base = KERNEL(c->page_gpa);	/* for code_iret_user */
 	s.gdt.base = KERNEL(GPA_GDT);
 	s.gdt.limit = 0x7f;
 	s.idt.base = KERNEL(GPA_IDT);
@@ -378,7 +388,7 @@ static inline struct vm *new_vm(bool irqchip)
 	memcpy(at(vm, GPA_CODE), __start_guest_code, __stop_guest_code - __start_guest_code);
 	make_entries(vm);
 	make_gdt(vm);
-	((uint64_t *)at(vm, GPA_TSS + 4))[0] = KERNEL(GPA_CPU(0) + 0x8000);
+	make_tss(vm);
 	for (i = 0; i < NR_CPUS; i++)
 		make_cpu(kvm, vm, i);
 	close(kvm);
@@ -424,7 +434,7 @@ static inline enum stop go_iret(struct cpu *c, uint64_t rip, uint64_t cs, uint64
 
 	memcpy(at(c->vm, top - KERNEL_BASE), (uint64_t[]){ rip, cs, rflags, rsp, ss }, 5 * 8);
 	c->regs.rsp = top;
-	return go_kernel(c, code_iret);
+	return go_kernel(c, (cs & 3) == 3 ? code_iret_user : code_iret_kernel);
 }
 
 static inline enum stop go_user_at(struct cpu *c, uint64_t rip)
