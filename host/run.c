@@ -110,7 +110,7 @@ static void prepare_enter(struct vcpu_ring1 *v)
 	v->stack->enter.ax = vcpu->arch.regs[VCPU_REGS_RAX];
 	v->stack->enter.ip = vcpu->arch.regs[VCPU_REGS_RIP];
 	v->stack->enter.cs = hardware_cs(v);
-	v->stack->enter.flags = (v->rflags & GUEST_RFLAGS) | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
+	v->stack->enter.flags = (v->rflags & GUEST_RFLAGS) | X86_EFLAGS_IF;
 	v->stack->enter.sp = vcpu->arch.regs[VCPU_REGS_RSP];
 	v->stack->enter.ss = v->user ? v->segment[VCPU_SREG_SS].selector : RING1_SS;
 	v->int_shadow = 0;
@@ -129,7 +129,7 @@ static void collect_exit(struct vcpu_ring1 *v)
 		return;
 
 	v->gs_base = v->host->guest_gs;
-	v->rflags = (exit->flags & GUEST_RFLAGS) | X86_EFLAGS_FIXED;
+	v->rflags = exit->flags & GUEST_RFLAGS;
 	v->user = (exit->cs & SEGMENT_RPL_MASK) == 3;
 	if (v->user) {
 		ring1_segment_fill(v, exit->cs, &v->segment[VCPU_SREG_CS]);

@@ -23,10 +23,11 @@ interrupts() {
 # backtraces: every processor but the one that asks answers by NMI.
 backtraces() {
 	before=$(interrupts NMI)
-	dmesg -c >/dev/null
+	echo "backtraces from here" >/dev/kmsg
 	echo l >/proc/sysrq-trigger
 	after=$(interrupts NMI)
-	dmesg | grep -c 'NMI backtrace for cpu' >/tmp/answers
+	dmesg | awk '/backtraces from here/ { n = 0 } /NMI backtrace for cpu/ { n++ } END { print n + 0 }' \
+		>/tmp/answers
 	echo "NMIs $before $after, answers $(cat /tmp/answers) of $cpus"
 	[ "$(cat /tmp/answers)" = "$cpus" ]
 }

@@ -17,7 +17,7 @@ echo 64 >buffer_size_kb
 
 # System calls on every CPU, until the end.
 for cpu in $(seq 0 $(($(nproc) - 1))); do
-	nice -n 19 taskset $((1 << cpu)) sh -c 'while :; do read -r _ </proc/self/stat; done' &
+	taskset $((1 << cpu)) sh -c 'while :; do read -r _ </proc/self/stat; done' &
 	busy="$busy $!"
 done
 # shellcheck disable=SC2086,SC2154 # a list; tap.sh sets tap_failed
