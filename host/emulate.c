@@ -138,6 +138,11 @@ int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp,
 				   &v->segment[VCPU_SREG_CS]);
 		ring1_segment_fill(v, ss, &v->segment[VCPU_SREG_SS]);
 		ring1_enter_user(v);
+		/* The hardware is given one of the two, so it would not find out. */
+		if (cs != __USER32_CS && cs != __USER_CS) {
+			v->segment[VCPU_SREG_CS].selector = cs;
+			kvm_queue_exception_e(vcpu, GP_VECTOR, (u16)cs & ~SEGMENT_RPL_MASK);
+		}
 	} else if (!ring1_is_pv(v)) {
 		v->kernel_cs.selector = cs & ~SEGMENT_RPL_MASK;
 		v->segment[VCPU_SREG_SS].selector = ss;
