@@ -124,6 +124,14 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 		return msr->data & ~DEBUGCTLMSR_BTF ? 1 : 0;
 	case MSR_AMD64_DE_CFG:
 		return msr->data & ~MSR_AMD64_DE_CFG_LFENCE_SERIALIZE ? 1 : 0;
+	case MSR_K7_EVNTSEL0 ... MSR_K7_PERFCTR3:
+	case MSR_P6_EVNTSEL0 ... MSR_P6_EVNTSEL1:
+	case MSR_P6_PERFCTR0 ... MSR_P6_PERFCTR1:
+		/*
+		 * No counter is there, and writes are lost: as kvm.ko has it, but it
+		 * logs an error whenever a guest's boot probes for them.
+		 */
+		return 0;
 	default:
 		return kvm_set_msr_common(vcpu, msr);
 	}

@@ -79,7 +79,7 @@ static u64 safe_dr7(const struct kvm_vcpu *vcpu, u64 dr7)
 static void prepare_run(struct vcpu_ring1 *v)
 {
 	unsigned long cr3 = __get_current_cr3_fast();
-	u64 low = cr3 & GENMASK_ULL(RING1_NMI_NOTE_BIT - 1, 0);
+	u64 low = cr3 & GENMASK_ULL(RING1_GS_CR3_BITS - 1, 0);
 	bool pcid = cr4_read_shadow() & X86_CR4_PCIDE;
 
 	if (!v->pge_off && boot_cpu_has(X86_FEATURE_PGE)) {
@@ -90,8 +90,8 @@ static void prepare_run(struct vcpu_ring1 *v)
 		v->host_cr3 = low;
 		wrmsrl(MSR_KERNEL_GS_BASE, low);
 	}
-	v->conf->cr3_high = (cr3 & ~GENMASK_ULL(RING1_NMI_NOTE_BIT - 1, 0)) |
-			    (pcid ? X86_CR3_PCID_NOFLUSH : 0);
+	WARN_ON_ONCE(low & BIT_ULL(RING1_NMI_NOTE_BIT));
+	v->conf->cr3_high = (cr3 - low) | (pcid ? X86_CR3_PCID_NOFLUSH : 0);
 	v->conf->cr3 = __pa(v->region.root) | (pcid ? GUEST_PCID : 0);
 	v->conf->bounce = ring1_is_pv(v) && !v->vcpu.guest_debug;
 	v->conf->dr7 = safe_dr7(&v->vcpu, v->dr7);

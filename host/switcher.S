@@ -25,9 +25,9 @@
  *    .Lexit. NMI and #MC may come at any of them: they run on IST stacks, which
  *    either TSS provides at the same numbers, and touch no GS, no CR3-dependent
  *    page except those in both views.
- *  - KERNEL_GS_BASE holds the host's CR3, up to bit 45: the one register that
+ *  - KERNEL_GS_BASE holds the host's CR3, up to bit 46: the one register that
  *    ring 1 can neither read nor write and that an exit can reach before it has
- *    the host's tables. Bit 46 is a note that an NMI came. C keeps it in step
+ *    the host's tables. A spare bit is a note that an NMI came. C keeps it in step
  *    (run.c).
  *  - Nothing is read through an address that ring 1 supplied, nothing written.
  *    Ring 1 may write the stack page, so what is read from it was put there after

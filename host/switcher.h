@@ -52,8 +52,13 @@
 #define RING1_NOTE_NMI		1
 #define RING1_NOTE_MC		2
 
-/* In KERNEL_GS_BASE: an NMI hit the switcher; below it, the host's CR3. */
-#define RING1_NMI_NOTE_BIT	46
+/*
+ * KERNEL_GS_BASE holds the host's CR3 as far as an address of the lower half goes.
+ * One bit of it, which no CR3 of the host's has, notes that an NMI hit the switcher:
+ * Linux's PCIDs are below 16, or that with bit 11.
+ */
+#define RING1_GS_CR3_BITS	47
+#define RING1_NMI_NOTE_BIT	10
 
 /* Stub of vector n: this many bytes from the start of the text. */
 #define RING1_STUB_SIZE		16
@@ -93,7 +98,7 @@ struct ring1_pseudo_desc {
  * @debug:	not 0: load @dr7 on enter, disarm it on exit
  * @segments:	not 0: load the selectors and FS base on enter
  * @cr3:	root of the guest world
- * @cr3_high:	the host's CR3 from bit 46 up, bit 63 (no flush) included
+ * @cr3_high:	the host's CR3 from bit 47 up, bit 63 (no flush) included
  * @dr7:	guest's DR7
  * @kernel_gs:	from struct ring1_setup
  * @entry_user:	"

@@ -14,7 +14,8 @@ has_licence() {
 }
 
 has_claim() {
-	! git ls-files tests/static tests/make tests/install tests/host tests/guest tests/hypercalls |
+	! git ls-files tests/static tests/make tests/unit tests/gates tests/install tests/host \
+		tests/guest tests/hypercalls |
 		grep -E '\.(c|sh)$' | xargs grep -LE '^(#| \*) *Claim: ' | grep .
 }
 

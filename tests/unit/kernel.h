@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel and the processor as host/'s files see them, faked: a unit test includes
+ * this and then one such file. What the file reads comes from struct fake, which the
+ * test fills; what it does to the processor is noted in order, by name and value.
+ * Kernel headers are empty files then, but for those that only define numbers and
+ * layouts (Makefile). What belongs to the monitor itself is not faked here.
+ */
+#ifndef TEST_UNIT_KERNEL_H
+#define TEST_UNIT_KERNEL_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <linux/kvm.h>
+#include "kselftest_harness.h"
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s64 s64;
+typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
+
+#define IS_ENABLED(option)	0
+#define BIT_ULL(n)		(1ull << (n))
+#define GENMASK_ULL(h, l)	((~0ull >> (63 - (h))) & (~0ull << (l)))
+#define FIELD_PREP(mask, value)	(((u64)(value) << __builtin_ctzll(mask)) & (mask))
+#define ALIGN_DOWN(x, a)	((x) & ~((a) - 1ul))
+#define READ_ONCE(x)		(*(volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, value)	(*(volatile typeof(x) *)&(x) = (value))
+#define BUILD_BUG_ON(condition)	_Static_assert(!(condition), #condition)
+#define WARN_ON_ONCE(condition)	({ if (condition) abort(); false; })
+#define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
+#define likely(x)		(x)
+#define unlikely(x)		(x)
+#define __packed		__attribute__((packed))
+#define asmlinkage
+#define noinstr
+#define __init
+#define __initdata
+#define __ro_after_init
+#define pr_err(fmt, ...)	snprintf(fake.log, sizeof(fake.log), pr_fmt(fmt), ##__VA_ARGS__)
+#define DECLARE_BITMAP(name, bits) unsigned long name[(bits) / 64]
+
+#define PAGE_SIZE		4096
+#define PTRS_PER_PMD		512
+#define PTRS_PER_PGD		512
+#define PT64_ROOT_4LEVEL	4
+#define PT_USER_MASK		BIT_ULL(2)
+#define PGDIR_SIZE		BIT_ULL(39)
+#define INVALID_PAGE		(~(hpa_t)0)
+#define VALID_PAGE(x)		((x) != INVALID_PAGE)
+#define pgd_index(address)	((unsigned int)((address) >> 39 & 511))
+#define __pa(x)			((u64)(unsigned long)(x))
+#define __va(x)			((void *)(unsigned long)(x))
+
+/* The real ones. */
+#include <asm/cpufeatures.h>
+#include <asm/msr-index.h>
+#include <asm/trapnr.h>
+#include <asm/irq_vectors.h>
+#include <asm/processor-flags.h>
+#include <asm/debugreg.h>
+#include <asm/desc_defs.h>
+
+struct list_head { struct list_head *next, *prev; };
+struct mm_struct;
+struct page;
+struct msr_data;
+struct kvm;
+
+/* The processor. */
+struct note {
+	const char *what;
+	u64 a, b;
+};
+
+static struct {
+	u64 feature[32], bug[2];
+	u64 msr_smask, msr_s_cet;
+	unsigned long cr2, cr3, cr4, dr6;
+	bool mitigations_off, cc_state, cc_memory;
+	u32 apf_flags;
+	struct perf_guest_switch_msr *perf_msrs;
+	int nr_perf_msrs;
+	char log[512];
+	struct note note[64];
+	unsigned int notes;
+} fake;
+
+static inline void fake_note(const char *what, u64 a, u64 b)
+{
+	fake.note[fake.notes++ % ARRAY_SIZE(fake.note)] = (struct note){ what, a, b };
+}
+
+/* The nth time this was done, or NULL. */
+static inline const struct note *fake_done(const char *what, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < fake.notes && i < ARRAY_SIZE(fake.note); i++)
+		if (!strcmp(fake.note[i].what, what) && !n--)
+			return &fake.note[i];
+	return NULL;
+}
+
+static inline void fake_feature(unsigned int n, bool on)
+{
+	fake.feature[n / 64] = (fake.feature[n / 64] & ~BIT_ULL(n % 64)) | (u64)on << n % 64;
+}
+
+static inline void fake_bug(unsigned int n, bool on)
+{
+	n -= NCAPINTS * 32;
+	fake.bug[n / 64] = (fake.bug[n / 64] & ~BIT_ULL(n % 64)) | (u64)on << n % 64;
+}
+
+/* linux/cpu.h, asm/cpufeature.h, linux/cc_platform.h */
+#define boot_cpu_has(n)		(!!(fake.feature[(n) / 64] & BIT_ULL((n) % 64)))
+#define cpu_feature_enabled(n)	boot_cpu_has(n)
+#define boot_cpu_has_bug(n)	(!!(fake.bug[((n) - NCAPINTS * 32) / 64] & \
+				    BIT_ULL(((n) - NCAPINTS * 32) % 64)))
+#define cpu_mitigations_off()	(fake.mitigations_off)
+enum { CC_ATTR_MEM_ENCRYPT, CC_ATTR_GUEST_STATE_ENCRYPT };
+#define cc_platform_has(attr)	\
+	((attr) == CC_ATTR_MEM_ENCRYPT ? fake.cc_memory : fake.cc_state)
+
+/* Control, debug and model-specific registers */
+#define KVM_NR_DB_REGS		4
+#define DR7_BP_EN_MASK		0xff
+#define cr4_read_shadow()	(fake.cr4)
+#define __read_cr4()		(fake.cr4)
+#define native_read_cr2()	(fake.cr2)
+#define __get_current_cr3_fast() (fake.cr3)
+#define get_debugreg(var, n)	((var) = fake.dr##n)
+#define set_debugreg(value, n)	fake_note("dr" #n, value, 0)
+#define rdmsrl(msr, var)	((void)rdmsrl_safe(msr, &(var)))
+#define wrmsrl(msr, value)	fake_note("wrmsr", msr, value)
+#define xsetbv(index, value)	fake_note("xsetbv", value, index)
+#define write_pkru(value)	fake_note("wrpkru", value, 0)
+#define update_debugctlmsr(value) fake_note("debugctl", value, 0)
+
+static inline void cr4_clear_bits_irqsoff(unsigned long bits)
+{
+	fake_note("cr4 clear", bits, 0);
+	fake.cr4 &= ~bits;
+}
+
+static inline int rdmsrl_safe(u32 msr, u64 *value)
+{
+	*value = msr == MSR_SYSCALL_MASK ? fake.msr_smask : fake.msr_s_cet;
+	return 0;
+}
+
+struct perf_guest_switch_msr {
+	u32 msr;
+	u64 host, guest;
+};
+
+/* kvm.ko */
+enum { VCPU_REGS_RAX, VCPU_REGS_RSP = 4, VCPU_REGS_RIP = 16, NR_VCPU_REGS };
+enum { VCPU_SREG_ES, VCPU_SREG_CS, VCPU_SREG_SS, VCPU_SREG_DS, VCPU_SREG_FS, VCPU_SREG_GS,
+	VCPU_SREG_TR, VCPU_SREG_LDTR };
+typedef enum { EXIT_FASTPATH_NONE } fastpath_t;
+#define EXITING_GUEST_MODE		2
+#define KVM_RUN_FORCE_IMMEDIATE_EXIT	1
+#define PF_VECTOR			14
+#define PFERR_PRESENT_MASK		BIT_ULL(0)
+#define PFERR_USER_MASK			BIT_ULL(2)
+#define PFERR_PK_MASK			BIT_ULL(5)
+
+struct kvm_vcpu {
+	int vcpu_id, cpu, mode;
+	u32 guest_debug;
+	struct kvm_run *run;
+	struct kvm *kvm;
+	struct { u64 exits, irq_exits, pf_emulate, mmio_exits; } stat;
+	struct {
+		unsigned long regs[NR_VCPU_REGS], cr4, eff_db[KVM_NR_DB_REGS], dr6, dr7;
+		u64 efer, xcr0, host_debugctl;
+		u32 host_pkru;
+		bool at_instruction_boundary;
+		struct { u32 host_apf_flags; } apf;
+	} arch;
+};
+
+struct x86_exception {
+	u8 vector;
+	bool error_code_valid;
+	u16 error_code;
+	u64 address;
+};
+
+static struct { u64 xcr0; } kvm_host;
+
+/* linux/tracepoint.h: tracepoints() do nothing. */
+#define TP_PROTO(...)		__VA_ARGS__
+#define TRACE_EVENT(name, proto, ...) static inline void trace_##name(proto) { }
+
+#endif
