@@ -35,10 +35,11 @@ uint64_t spins;
 uint8_t has_avx;
 void spin(void);
 
-#define EACH_GPR(m) m(rax, 0) m(rbx, 1) m(rcx, 2) m(rdx, 3) m(rsi, 4) m(rdi, 5) m(rbp, 6)	\
+#define EACH_GPR(m)								\
+	m(rax, 0) m(rbx, 1) m(rcx, 2) m(rdx, 3) m(rsi, 4) m(rdi, 5) m(rbp, 6)	\
 	m(r8, 7) m(r9, 8) m(r10, 9) m(r11, 10) m(r12, 11) m(r13, 12) m(r14, 13) m(r15, 14)
-#define EACH_16(m) m(0) m(1) m(2) m(3) m(4) m(5) m(6) m(7) m(8) m(9) m(10) m(11) m(12)		\
-	m(13) m(14) m(15)
+#define EACH_16(m)								\
+	EACH_8(m) m(8) m(9) m(10) m(11) m(12) m(13) m(14) m(15)
 #define EACH_8(m) m(0) m(1) m(2) m(3) m(4) m(5) m(6) m(7)
 
 #define LOAD_GPR(r, n)	"mov in+8*" #n "(%rip), %" #r "\n"
@@ -190,7 +191,7 @@ static const uint64_t own_flags[] = {
 	0x8d5 | EFLAGS_DF | EFLAGS_NT | EFLAGS_AC | EFLAGS_ID,
 };
 
-#define EACH(i, array)	(i = 0; i < sizeof(array) / sizeof(*(array)); i++)
+#define LENGTH(array)	(sizeof(array) / sizeof(*(array)))
 
 TEST(system_calls_change_rax_rcx_and_r11_only)
 {
@@ -198,8 +199,8 @@ TEST(system_calls_change_rax_rcx_and_r11_only)
 	unsigned int i, j;
 
 	probe_init(&p);
-	for EACH(i, calls) {
-		for EACH(j, own_flags) {
+	for (i = 0; i < LENGTH(calls); i++) {
+		for (j = 0; j < LENGTH(own_flags); j++) {
 			p.reg[REG_RAX] = calls[i].number;
 			p.reg[REG_EFL] = EFLAGS_FIXED | EFLAGS_IF | own_flags[j];
 			probe_run(&p);
@@ -230,10 +231,10 @@ TEST(exceptions_show_the_flags_as_they_were)
 	};
 	unsigned int i, j;
 
-	for EACH(i, p) {
+	for (i = 0; i < LENGTH(p); i++) {
 		probe_init(&p[i]);
 		p[i].reg[REG_RAX] = 0x7fffffff;
-		for EACH(j, own_flags) {
+		for (j = 0; j < LENGTH(own_flags); j++) {
 			p[i].reg[REG_EFL] = EFLAGS_FIXED | EFLAGS_IF | own_flags[j];
 			probe_run(&p[i]);
 			EXPECT_EQ(p[i].reg[REG_EFL], (uint64_t)p[i].seen[REG_EFL] & ~EFLAGS_RF);
@@ -276,7 +277,8 @@ TEST(sigreturn_leaves_if_and_iopl_alone)
 	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
 	asm volatile("syscall; pushfq; pop %0; pushq $0x202; popfq"
 		     : "=&b" (flags)
-		     : "a" (SYS_kill), "D" (getpid()), "S" (SIGUSR1) : "rcx", "r11", "memory", "cc");
+		     : "a" (SYS_kill), "D" (getpid()), "S" (SIGUSR1)
+		     : "rcx", "r11", "memory", "cc");
 	/* What FIX_EFLAGS lets through: the arithmetic flags and RF, which PUSHF hides. */
 	EXPECT_EQ(EFLAGS_FIXED | EFLAGS_IF | 0x8d5, flags);
 }

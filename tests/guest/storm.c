@@ -226,7 +226,7 @@ TEST_F_TIMEOUT(storm, mappings_change_at_once, 120)
 
 /* Threads of one process: unmapping on one processor reaches all others. */
 static char *_Atomic current_page;
-static atomic_long futex_word;
+static atomic_int futex_word;
 static atomic_int wrong, stop;
 
 static void *read_what_is_there(void *arg)
@@ -272,14 +272,14 @@ static int members;
 
 static void *pass_on(void *arg)
 {
-	long me = (long)arg, turn;
+	int me = (long)arg, turn;
 
 	while ((turn = atomic_load(&futex_word)) < 2000) {
 		if (turn % members == me) {
 			atomic_fetch_add(&futex_word, 1);
 			syscall(SYS_futex, &futex_word, FUTEX_WAKE_PRIVATE, 100, NULL, NULL, 0);
 		} else {
-			syscall(SYS_futex, &futex_word, FUTEX_WAIT_PRIVATE, (int)turn, NULL, NULL, 0);
+			syscall(SYS_futex, &futex_word, FUTEX_WAIT_PRIVATE, turn, NULL, NULL, 0);
 		}
 	}
 	return NULL;
@@ -360,7 +360,8 @@ static int file_mappings(int seed)
 				return 2;
 			if (!holds(copy + i * PAGE, i % 2 ? seed + round + i : 99))
 				return 3;
-			if (pread(fd, &word, 8, i * PAGE) != 8 || word != *(uint64_t *)(shared + i * PAGE))
+			if (pread(fd, &word, 8, i * PAGE) != 8 ||
+			    word != *(uint64_t *)(shared + i * PAGE))
 				return 4;
 		}
 		munmap(shared, PAGES * PAGE);
@@ -431,7 +432,8 @@ static void *fill_in(void *arg)
 
 	while (n-- && poll(&poller, 1, -1) == 1 && read(uffd, &msg, sizeof(msg)) == sizeof(msg)) {
 		struct uffdio_copy copy = {
-			.dst = msg.arg.pagefault.address & -PAGE, .src = (uintptr_t)page, .len = PAGE,
+			.dst = msg.arg.pagefault.address & -PAGE, .src = (uintptr_t)page,
+			.len = PAGE,
 		};
 
 		fill(page, copy.dst / PAGE);

@@ -74,7 +74,8 @@ void probe_enter(void);
 void probe_handler_entry(int sig, siginfo_t *info, void *context);
 extern const char probe_leave[];
 
-#define PROBE_LOAD(register, position)	"mov probe_start+8*" #position "(%rip), %" #register "\n"
+#define PROBE_LOAD(register, position) \
+	"mov probe_start+8*" #position "(%rip), %" #register "\n"
 asm(".pushsection .text\n"
     "probe_enter:\n"
     "push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
