@@ -252,6 +252,5 @@ int ring1_check_processor(void);
 
 /* stats.c */
 void ring1_stats_create(struct kvm *kvm);
-extern const char *const ring1_stat_names[RING1_NR_STATS];
 
 #endif /* _RING1_H */

@@ -28,10 +28,9 @@
  * RFLAGS a guest may have in the hardware: IF is on, IOPL 0, VM, VIF and VIP off.
  * Ring 1 and 3 can change neither of those.
  */
-#define GUEST_RFLAGS	(X86_EFLAGS_CF | X86_EFLAGS_FIXED | X86_EFLAGS_PF | X86_EFLAGS_AF | \
-			 X86_EFLAGS_ZF | X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_DF | \
-			 X86_EFLAGS_OF | X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_AC | \
-			 X86_EFLAGS_ID)
+#define GUEST_RFLAGS	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | \
+			 X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_OF | \
+			 X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID)
 
 /* A PCID no Linux host gives to a process: those are small, or have bit 11 set. */
 #define GUEST_PCID	0x400
@@ -110,7 +109,7 @@ static void prepare_enter(struct vcpu_ring1 *v)
 	v->stack->enter.ax = vcpu->arch.regs[VCPU_REGS_RAX];
 	v->stack->enter.ip = vcpu->arch.regs[VCPU_REGS_RIP];
 	v->stack->enter.cs = hardware_cs(v);
-	v->stack->enter.flags = (v->rflags & GUEST_RFLAGS) | X86_EFLAGS_IF;
+	v->stack->enter.flags = (v->rflags & GUEST_RFLAGS) | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
 	v->stack->enter.sp = vcpu->arch.regs[VCPU_REGS_RSP];
 	v->stack->enter.ss = v->user ? v->segment[VCPU_SREG_SS].selector : RING1_SS;
 	v->int_shadow = 0;
