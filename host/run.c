@@ -128,7 +128,7 @@ static void collect_exit(struct vcpu_ring1 *v)
 		return;
 
 	v->gs_base = v->host->guest_gs;
-	v->rflags = exit->flags & GUEST_RFLAGS;
+	v->rflags = (exit->flags & GUEST_RFLAGS) | X86_EFLAGS_FIXED;
 	v->user = (exit->cs & SEGMENT_RPL_MASK) == 3;
 	if (v->user) {
 		ring1_segment_fill(v, exit->cs, &v->segment[VCPU_SREG_CS]);
