@@ -43,6 +43,7 @@ static void __used offsets(void)
 	OFFSET(HW_flags, ring1_frame_hw, flags);
 	OFFSET(HW_sp, ring1_frame_hw, sp);
 	OFFSET(HW_ss, ring1_frame_hw, ss);
+	DEFINE(HW_SIZE, sizeof(struct ring1_frame_hw));
 	BLANK();
 	OFFSET(HOST_sp, ring1_host, sp);
 	OFFSET(HOST_frame, ring1_host, frame);

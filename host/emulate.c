@@ -131,6 +131,7 @@ int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp,
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	bool to_user = (cs & SEGMENT_RPL_MASK) == 3;
 
+	v->int_shadow = 0;
 	if (unmask_nmi)
 		ring1_unmask_nmi(v);
 	if (to_user) {
@@ -202,6 +203,7 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 	default:
 		return -EINVAL;
 	}
+	v->int_shadow = 0;
 	kvm_rip_write(vcpu, ctxt->_eip);
 	return 1;
 }

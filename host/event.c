@@ -72,20 +72,29 @@ void ring1_enter_kernel(struct vcpu_ring1 *v)
 }
 
 /**
+ * ring1_user_gs - the user's GS base while the kernel runs
+ * @v:	PV vCPU
+ *
+ * Return: what the shared page holds; 0 in place of what WRGSBASE would refuse.
+ */
+u64 ring1_user_gs(struct vcpu_ring1 *v)
+{
+	u64 gs = READ_ONCE(v->shared->user_gs);
+
+	return is_noncanonical_msr_address(gs, &v->vcpu) ? 0 : gs;
+}
+
+/**
  * ring1_enter_user - the guest goes from ring 1 to ring 3
  * @v:	vCPU, user's CS already in its segment slot
  */
 void ring1_enter_user(struct vcpu_ring1 *v)
 {
-	u64 gs;
-
 	if (v->user)
 		return;
 	v->user = true;
-	if (ring1_is_pv(v)) {
-		gs = READ_ONCE(v->shared->user_gs);
-		v->gs_base = is_noncanonical_msr_address(gs, &v->vcpu) ? 0 : gs;
-	}
+	if (ring1_is_pv(v))
+		v->gs_base = ring1_user_gs(v);
 }
 
 static unsigned int event_class(unsigned int vector, bool user)
@@ -234,6 +243,7 @@ static void deliver(struct kvm_vcpu *vcpu, unsigned int vector, bool has_error, 
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
 	trace_ring1_inject(vcpu->vcpu_id, vector, error, kvm_rip_read(vcpu));
+	v->int_shadow = 0;
 	if (ring1_is_pv(v)) {
 		deliver_pv(v, vector, has_error ? error : 0);
 		return;

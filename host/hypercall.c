@@ -133,7 +133,7 @@ void ring1_pv_stop(struct vcpu_ring1 *v)
 	if (!ring1_is_pv(v))
 		return;
 	v->vif = ring1_get_vif(v);
-	v->kernel_gs_base = v->user ? v->setup.kernel_gs : READ_ONCE(v->shared->user_gs);
+	v->kernel_gs_base = v->user ? v->setup.kernel_gs : ring1_user_gs(v);
 	v->shared = NULL;
 	ring1_region_share(&v->region, NULL);
 	kvm_vcpu_mark_page_dirty(&v->vcpu, v->shared_gfn);

@@ -90,6 +90,28 @@ static bool guest_owns_fault(const struct vcpu_ring1 *v, u64 gva)
 	return ring1_is_slot_address(gva) || (v->user && (s64)gva < 0);
 }
 
+#define PROTECTED_WRITE	(PFERR_PRESENT_MASK | PFERR_WRITE_MASK)
+
+/*
+ * The first byte of a page table is written: most likely it is the top level of a
+ * process that is gone, and is being cleared for another use. KVM unprotects no root
+ * that is in use, takes the vCPU's last ones for such, and would emulate the whole of
+ * a REP STOS, iteration by iteration. Roots of other vCPUs are not ours to free.
+ */
+static void free_previous_root(struct kvm_vcpu *vcpu, gva_t gva)
+{
+	struct kvm_mmu *mmu = vcpu->arch.mmu;
+	gpa_t gpa = kvm_mmu_gva_to_gpa_write(vcpu, gva, NULL);
+	ulong roots = 0;
+	unsigned int i;
+
+	for (i = 0; i < KVM_MMU_NUM_PREV_ROOTS; i++)
+		if (gpa_to_gfn(mmu->prev_roots[i].pgd) == gpa_to_gfn(gpa))
+			roots |= KVM_MMU_ROOT_PREVIOUS(i);
+	if (roots)
+		kvm_mmu_free_roots(vcpu->kvm, mmu, roots);
+}
+
 /**
  * ring1_mmu_fault - handle a #PF
  * @vcpu:	stopped; vcpu->arch.cr2 and v->exit.error from the hardware
@@ -108,16 +130,21 @@ int ring1_mmu_fault(struct kvm_vcpu *vcpu)
 		return 1;
 
 	/* An async page fault of the hypervisor above has a token for an address. */
-	if (!vcpu->arch.apf.host_apf_flags && guest_owns_fault(v, gva)) {
-		struct x86_exception fault = {
-			.vector = PF_VECTOR,
-			.error_code_valid = true,
-			.error_code = v->exit.error & ~PFERR_PRESENT_MASK,
-			.address = gva,
-		};
+	if (!vcpu->arch.apf.host_apf_flags) {
+		if (guest_owns_fault(v, gva)) {
+			struct x86_exception fault = {
+				.vector = PF_VECTOR,
+				.error_code_valid = true,
+				.error_code = v->exit.error & ~PFERR_PRESENT_MASK,
+				.address = gva,
+			};
 
-		__kvm_inject_emulated_page_fault(vcpu, &fault, false);
-		return 1;
+			__kvm_inject_emulated_page_fault(vcpu, &fault, false);
+			return 1;
+		}
+		if (!offset_in_page(gva) &&
+		    (v->exit.error & PROTECTED_WRITE) == PROTECTED_WRITE)
+			free_previous_root(vcpu, gva);
 	}
 
 	r = kvm_handle_page_fault(vcpu, v->exit.error, gva, NULL, 0);

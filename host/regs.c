@@ -107,13 +107,16 @@ void ring1_set_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg)
 	v->segment[seg] = *var;
 	if (!selector)
 		return;
+	/* The VMM's; WRFSBASE and WRGSBASE would fault. */
+	if (is_noncanonical_msr_address(var->base, vcpu))
+		v->segment[seg].base = 0;
 
 	save_live_segments(v);
 	*selector = hardware_selector(v, var->selector);
 	if (seg == VCPU_SREG_FS)
-		v->host->guest_fs = var->base;
+		v->host->guest_fs = v->segment[seg].base;
 	else if (seg == VCPU_SREG_GS)
-		v->gs_base = var->base;
+		v->gs_base = v->segment[seg].base;
 	v->segments_live = false;
 	v->conf->segments = true;
 }

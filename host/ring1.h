@@ -102,6 +102,7 @@ struct vcpu_ring1 {
 	bool			nmi_masked;
 	bool			vif;		/* trap mode; PV: the shared page has it */
 	u8			int_shadow;
+	u64			enter_ip;	/* where the last run began */
 	bool			event_wanted;	/* KVM waits for a chance to inject */
 	unsigned long		rflags;		/* without IF */
 	unsigned long		dr7;		/* as KVM wants it */
@@ -204,6 +205,7 @@ void ring1_recheck_events(struct vcpu_ring1 *v);
 void ring1_unmask_nmi(struct vcpu_ring1 *v);
 bool ring1_get_vif(struct vcpu_ring1 *v);
 void ring1_set_vif(struct vcpu_ring1 *v, bool on);
+u64 ring1_user_gs(struct vcpu_ring1 *v);
 void ring1_enter_user(struct vcpu_ring1 *v);
 void ring1_enter_kernel(struct vcpu_ring1 *v);
 

@@ -112,7 +112,7 @@ static void prepare_enter(struct vcpu_ring1 *v)
 	v->stack->enter.flags = (v->rflags & GUEST_RFLAGS) | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
 	v->stack->enter.sp = vcpu->arch.regs[VCPU_REGS_RSP];
 	v->stack->enter.ss = v->user ? v->segment[VCPU_SREG_SS].selector : RING1_SS;
-	v->int_shadow = 0;
+	v->enter_ip = v->stack->enter.ip;
 }
 
 /* Take over what the switcher left in v->exit and in the host page. */
@@ -127,6 +127,9 @@ static void collect_exit(struct vcpu_ring1 *v)
 	if (exit->vector & RING1_EXIT_SWITCHER)
 		return;
 
+	/* It lasts for one instruction, which may be still to come. */
+	if (unlikely(v->int_shadow) && kvm_rip_read(&v->vcpu) != v->enter_ip)
+		v->int_shadow = 0;
 	v->gs_base = v->host->guest_gs;
 	v->rflags = (exit->flags & GUEST_RFLAGS) | X86_EFLAGS_FIXED;
 	v->user = (exit->cs & SEGMENT_RPL_MASK) == 3;
@@ -233,11 +236,11 @@ static noinstr void enter_exit(struct vcpu_ring1 *v)
 	guest_state_exit_irqoff();
 }
 
-static void machine_check(struct vcpu_ring1 *v, bool in_switcher)
+static void machine_check(u64 ip, bool in_switcher)
 {
 	struct pt_regs regs = {
 		.cs = in_switcher ? __KERNEL_CS : 3,
-		.ip = in_switcher ? v->stack->lost_ip : kvm_rip_read(&v->vcpu),
+		.ip = ip,
 		.flags = in_switcher ? X86_EFLAGS_FIXED : X86_EFLAGS_IF,
 	};
 
@@ -256,12 +259,16 @@ static void handle_nmi_mc(struct vcpu_ring1 *v)
 
 	if (v->host->nmi) {
 		notes |= RING1_NOTE_NMI;
+		v->host->nmi = 0;
 		wrmsrl(MSR_KERNEL_GS_BASE, v->host_cr3);	/* without the note */
 	}
-	if (vector == X86_TRAP_MC)
-		machine_check(v, false);
-	else if (notes & RING1_NOTE_MC || vector == (X86_TRAP_MC | RING1_EXIT_SWITCHER))
-		machine_check(v, true);
+	/* Frames of the host's are there: its stack pointer, a CR3, a GS base. */
+	memset(v->region.page[RING1_PG_IST], 0, PAGE_SIZE);
+
+	if (notes & RING1_NOTE_MC)
+		machine_check(v->stack->lost_ip, true);
+	else if ((vector & 0xff) == X86_TRAP_MC)
+		machine_check(kvm_rip_read(&v->vcpu), vector & RING1_EXIT_SWITCHER);
 	if (vector == X86_TRAP_NMI || notes & RING1_NOTE_NMI) {
 		kvm_before_interrupt(&v->vcpu, KVM_HANDLING_NMI);
 		ring1_call_nmi();
@@ -305,11 +312,12 @@ static void handle_host_interrupt(struct kvm_vcpu *vcpu, u64 vector)
 	vcpu->arch.at_instruction_boundary = true;
 }
 
-/* What vcpu_enter_guest() asks before it enters. */
+/* What vcpu_enter_guest() asks before it enters; breakpoints of the host it disarms. */
 static bool must_leave(struct kvm_vcpu *vcpu)
 {
 	return vcpu->mode == EXITING_GUEST_MODE || kvm_request_pending(vcpu) ||
-	       xfer_to_guest_mode_work_pending() || test_thread_flag(TIF_NEED_FPU_LOAD);
+	       xfer_to_guest_mode_work_pending() || test_thread_flag(TIF_NEED_FPU_LOAD) ||
+	       hw_breakpoint_active();
 }
 
 /*

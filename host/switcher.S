@@ -40,6 +40,7 @@
  * Read next: world.S, then run.c.
  */
 #include <linux/linkage.h>
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
 #include <asm/trapnr.h>
@@ -51,6 +52,9 @@
 #define STACK(field)		IN_PAGE(RING1_PG_STACK, STACK_##field)
 #define HOST(field)		IN_PAGE(RING1_PG_HOST, HOST_##field)
 #define SHARED(offset)		IN_PAGE(RING1_PG_SHARED, offset)
+/* What the processor pushed for the NMI that is being handled, on the NMI's stack. */
+#define NMI_FRAME(field)	IN_PAGE(RING1_PG_IST, RING1_IST_NMI * RING1_IST_SIZE + \
+					HW_##field - HW_SIZE)
 #define FRAME(field)		SHARED(RING1_PAGE_FRAME(RING1_EVENT_NORMAL) + RING1_FRAME_##field)
 
 /* Byte 5 of a descriptor holds its type; bit 1 of a TSS type is "busy". */
@@ -121,6 +125,10 @@ SYM_DATA_START(ring1_text_start)
 	jmp	.Lbounce
 	.else
 	jmp	.Linterrupted
+	.endif
+	.if .Lvector == X86_TRAP_NMI
+	.set .Lnmi_stub, .Ltext + .Lvector * RING1_STUB_SIZE
+	.set .Lnmi_stub_end, .Lnmi_stub + RING1_STUB_SIZE
 	.endif
 	.set .Lvector, .Lvector + 1
 	/* An error here: the stub is longer than RING1_STUB_SIZE. */
@@ -217,7 +225,8 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 	btrq	$RING1_NMI_NOTE_BIT, %rax
 .Lexit_note_in_cf:
 	movq	%rax, %cr3
-	setc	HOST(nmi)
+	jnc	.Lexit_note_in_host
+	movb	$1, HOST(nmi)
 .Lexit_note_in_host:
 	movq	%rsp, HOST(frame)
 	rdgsbase %rax
@@ -261,12 +270,32 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 /*
  * The switcher is broken or the machine is: get to the host with a true frame.
  * In:		RSP at struct ring1_frame_hw.vector, on an IST stack or wherever
- *		the switcher was; between the two SWAPGS the bases are exchanged
+ *		the switcher was
+ *
+ * The GS bases are exchanged between the two SWAPGS of .Lexit, and as long as an NMI
+ * is handled that came there. In the guest view, its frame is on our IST stack, and
+ * true, as ring 1 has not run since.
  */
 .Lfatal:
 	pushq	%rax
 	orl	$RING1_EXIT_SWITCHER, HW(vector)
-	JUMP_UNLESS_IN .Lexit_gs_swapped .Lexit_gs_restored .Lexit_pushed
+	testb	$SEGMENT_RPL_MASK, HW(cs)
+	jnz	.Lexit_pushed
+	JUMP_UNLESS_IN .Lexit_gs_swapped .Lexit_gs_restored .Lfatal_not_in_exit
+	swapgs
+	jmp	.Lexit_pushed
+.Lfatal_not_in_exit:
+	movq	%cr3, %rax
+	cmpq	%rax, CONF(cr3)
+	jne	.Lexit_pushed
+	JUMP_UNLESS_IN .Lnmi_stub .Lnmi_stub_end .Lfatal_not_in_nmi_stub
+	jmp	.Lfatal_in_nmi
+.Lfatal_not_in_nmi_stub:
+	JUMP_UNLESS_IN .Lnmi .Lnmi_end .Lexit_pushed
+.Lfatal_in_nmi:
+	leaq	.Lexit_gs_swapped(%rip), %rax
+	cmpq	%rax, NMI_FRAME(ip)
+	jne	.Lexit_pushed
 	swapgs
 	jmp	.Lexit_pushed
 
@@ -277,7 +306,9 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
  *   elsewhere		#MC: .Lfatal; NMI: go on, and leave a note where ring 1
  *			cannot forge one, for C to find in HOST(nmi):
  *     guest view	a bit of KERNEL_GS_BASE, which .Lexit reads; while it is
- *			exchanged, of GS base; once read, of RAX; then in CF
+ *			exchanged, of GS base; once read, of RAX; then in CF. By
+ *			MSR: a SWAPGS here would be one more stretch that .Lfatal
+ *			must know
  *     host view	HOST(nmi) itself
  *   on a bounce	besides, a hint in STACK(notes), so that .Ltail exits
  *   in .Ltail		besides, repeat its test
@@ -327,11 +358,14 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 	leaq	.Lexit_gs_swapped(%rip), %rax
 	cmpq	%rax, HW(ip)
 	je	.Lnmi_gs_swapped
-	swapgs
-	rdgsbase %rax
-	btsq	$RING1_NMI_NOTE_BIT, %rax
-	wrgsbase %rax
-	swapgs
+	pushq	%rcx
+	pushq	%rdx
+	movl	$MSR_KERNEL_GS_BASE, %ecx
+	rdmsr
+	btsl	$RING1_NMI_NOTE_BIT, %eax
+	wrmsr
+	popq	%rdx
+	popq	%rcx
 	JUMP_UNLESS_IN .Ltail .Ltail_end .Lnmi_return
 	leaq	.Ltail(%rip), %rax
 	movq	%rax, HW(ip)
@@ -344,6 +378,7 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 	popq	%rax
 	addq	$16, %rsp				/* vector, error */
 	iretq
+.Lnmi_end:
 
 /*
  * #DB. In ring 0 it follows a MOV SS in ring 1 or 3 that held it back over

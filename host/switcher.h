@@ -19,8 +19,8 @@
 
 /*
  * Pages of a region. "ro" pages are read-only in the guest view and writable in
- * the host view; "rw" pages are writable in both; the host page is absent from
- * the guest view.
+ * the host view; "rw" pages are writable in both, but that the host view lacks the
+ * shared page; the host page is absent from the guest view.
  */
 #define RING1_PG_TEXT		0	/* code: read-only in both views */
 #define RING1_NR_TEXT_PAGES	2
@@ -177,9 +177,10 @@ struct ring1_frame_hw {
 /**
  * struct ring1_host - the host's side of a switch; never in the guest view
  * @sp:		host stack, a far return address on top
- * @frame:	out: where struct ring1_frame_hw is, an address in the region
+ * @frame:	out: where struct ring1_frame_hw is: in the region, unless .Lfatal ran on
+ *		a stack of the host's
  * @guest_gs:	out: GS base at exit
- * @nmi:	out: an NMI hit the switcher since the guest stopped
+ * @nmi:	out: an NMI hit the switcher since C cleared it
  * @guest_fs:	in, if conf.segments: FS base to enter with
  * @gs_base:	host's GS base on this CPU
  * @gdt_rw:	operand of LGDT: the writable alias, LTR sets a bit in it

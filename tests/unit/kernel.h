@@ -52,6 +52,8 @@ typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
 #define PGDIR_SIZE		BIT_ULL(39)
 #define INVALID_PAGE		(~(hpa_t)0)
 #define VALID_PAGE(x)		((x) != INVALID_PAGE)
+#define offset_in_page(p)	((unsigned long)(p) & (PAGE_SIZE - 1))
+#define gpa_to_gfn(gpa)		((gfn_t)(gpa) >> 12)
 #define pgd_index(address)	((unsigned int)((address) >> 39 & 511))
 #define __pa(x)			((u64)(unsigned long)(x))
 #define __va(x)			((void *)(unsigned long)(x))
@@ -81,7 +83,7 @@ static struct {
 	u64 feature[32], bug[2];
 	u64 msr_smask, msr_s_cet;
 	unsigned long cr2, cr3, cr4, dr6;
-	bool mitigations_off, cc_state, cc_memory;
+	bool host_breakpoint, mitigations_off, cc_state, cc_memory;
 	u32 apf_flags;
 	struct perf_guest_switch_msr *perf_msrs;
 	int nr_perf_msrs;
@@ -139,6 +141,7 @@ enum { CC_ATTR_MEM_ENCRYPT, CC_ATTR_GUEST_STATE_ENCRYPT };
 #define rdmsrl(msr, var)	((void)rdmsrl_safe(msr, &(var)))
 #define wrmsrl(msr, value)	fake_note("wrmsr", msr, value)
 #define xsetbv(index, value)	fake_note("xsetbv", value, index)
+#define hw_breakpoint_active()	fake.host_breakpoint
 #define write_pkru(value)	fake_note("wrpkru", value, 0)
 #define update_debugctlmsr(value) fake_note("debugctl", value, 0)
 
@@ -168,8 +171,16 @@ typedef enum { EXIT_FASTPATH_NONE } fastpath_t;
 #define KVM_RUN_FORCE_IMMEDIATE_EXIT	1
 #define PF_VECTOR			14
 #define PFERR_PRESENT_MASK		BIT_ULL(0)
+#define PFERR_WRITE_MASK		BIT_ULL(1)
 #define PFERR_USER_MASK			BIT_ULL(2)
 #define PFERR_PK_MASK			BIT_ULL(5)
+
+#define KVM_MMU_NUM_PREV_ROOTS		3
+#define KVM_MMU_ROOT_PREVIOUS(i)	(2ul << (i))
+
+struct kvm_mmu {
+	struct { gpa_t pgd; hpa_t hpa; } prev_roots[KVM_MMU_NUM_PREV_ROOTS];
+};
 
 struct kvm_vcpu {
 	int vcpu_id, cpu, mode;
@@ -183,6 +194,7 @@ struct kvm_vcpu {
 		u32 host_pkru;
 		bool at_instruction_boundary;
 		struct { u32 host_apf_flags; } apf;
+		struct kvm_mmu *mmu;
 	} arch;
 };
 

@@ -2,8 +2,9 @@
 /*
  * Claim:    a page fault goes to whom it belongs: protection keys to nobody, an async
  *           page fault of a hypervisor above us to KVM with its token and its flags,
- *           slot 256 and the user's upper half to the guest; and the private root is
- *           KVM's, with the upper half closed to ring 3 and slot 256 untouched
+ *           slot 256 and the user's upper half to the guest; the private root is KVM's,
+ *           with the upper half closed to ring 3 and slot 256 untouched; and a root the
+ *           vCPU ran before is freed when its page is written from the start
  * How:      host/mmu.c with faked faults and a faked root of KVM's
  * Catches:  a token taken for a guest's address, which leaves the host's next fault
  *           to panic; WRPKRU that reaches KVM; an entry of KVM's over the switcher
@@ -24,6 +25,17 @@ static int kvm_handle_page_fault(struct kvm_vcpu *vcpu, u64 error, u64 address, 
 	return 1;
 }
 
+/* The direct map. */
+static gpa_t kvm_mmu_gva_to_gpa_write(struct kvm_vcpu *vcpu, gva_t gva, struct x86_exception *e)
+{
+	return gva - 0xffff888000000000ull;
+}
+
+static void kvm_mmu_free_roots(struct kvm *kvm, struct kvm_mmu *mmu, ulong roots)
+{
+	fake_note("free roots", roots, 0);
+}
+
 #include "../../host/mmu.c"
 
 bool ring1_is_slot_address(gva_t gva)
@@ -40,6 +52,7 @@ bool ring1_is_slot_address(gva_t gva)
 
 FIXTURE(mmu) {
 	struct vcpu_ring1 v;
+	struct kvm_mmu mmu;
 	u64 root[512], kvm[512];
 };
 
@@ -48,6 +61,7 @@ FIXTURE_SETUP(mmu)
 	memset(self, 0, sizeof(*self));
 	memset(&fake, 0, sizeof(fake));
 	self->v.region.root = self->root;
+	self->v.vcpu.arch.mmu = &self->mmu;
 	self->v.kvm_root = __pa(self->kvm);
 }
 
@@ -138,6 +152,36 @@ TEST_F(mmu, the_upper_half_is_not_the_users)
 	ASSERT_NE(NULL, n);
 	EXPECT_STREQ("inject", n->what);
 	EXPECT_EQ(USER, n->b);
+}
+
+/* CR3 holds a PCID in its low bits. */
+TEST_F(mmu, a_previous_root_is_freed_when_its_page_is_cleared)
+{
+	static const struct {
+		u64 error, gva, roots;
+		u32 flags;
+	} faults[] = {
+		{ WRITE | 1, UPPER + 0x2000, 1 << 2 },
+		{ WRITE | 1, UPPER + 0x3000, 1 << 1 | 1 << 3 },
+		{ WRITE | 1, UPPER + 0x4000, 0 },
+		{ WRITE | 1, UPPER + 0x2001, 0 },
+		{ WRITE, UPPER + 0x2000, 0 },
+		{ 1, UPPER + 0x2000, 0 },
+		{ WRITE | 1, UPPER + 0x2000, 0, NOT_PRESENT },
+	};
+	const struct note *n;
+	unsigned int i;
+
+	self->mmu.prev_roots[0].pgd = 0x3000;
+	self->mmu.prev_roots[1].pgd = 0x2001;
+	self->mmu.prev_roots[2].pgd = 0x3002;
+	for (i = 0; i < ARRAY_SIZE(faults); i++) {
+		fault(&self->v, false, faults[i].error, faults[i].gva, faults[i].flags);
+		EXPECT_NE(NULL, fake_done("kvm", 0));
+		n = fake_done("free roots", 0);
+		EXPECT_EQ(faults[i].roots, n ? n->a : 0)
+			TH_LOG("fault %u", i);
+	}
 }
 
 static void fill_kvm_root(u64 *kvm, u64 tag)

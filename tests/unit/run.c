@@ -90,7 +90,7 @@ void ring1_call_gate(unsigned long offset)
 /* What the next exits are, and what the switcher found at the last enter. */
 static struct ring1_exit exits[3];
 static unsigned int nr_entered;
-static u64 note_nmi, note_stack;
+static u64 note_nmi, note_stack, ip_after;
 static struct ring1_conf seen;
 
 void ring1_switch(struct vcpu_ring1 *v)
@@ -100,6 +100,8 @@ void ring1_switch(struct vcpu_ring1 *v)
 	v->exit = exits[nr_entered++];
 	v->host->nmi = note_nmi;
 	v->stack->notes = note_stack;
+	if (ip_after)
+		v->vcpu.arch.regs[VCPU_REGS_RIP] = ip_after;
 }
 
 #define HOST_CR3	0x123456000ull
@@ -112,6 +114,7 @@ FIXTURE(run) {
 	struct ring1_host host;
 	struct ring1_conf conf;
 	struct ring1_stack stack;
+	u8 ist[PAGE_SIZE];
 };
 
 FIXTURE_SETUP(run)
@@ -119,12 +122,13 @@ FIXTURE_SETUP(run)
 	memset(self, 0, sizeof(*self));
 	memset(&fake, 0, sizeof(fake));
 	memset(exits, 0, sizeof(exits));
-	nr_entered = note_nmi = note_stack = 0;
+	nr_entered = note_nmi = note_stack = ip_after = 0;
 	leave_after_interrupt = true;
 	self->v.host = &self->host;
 	self->v.conf = &self->conf;
 	self->v.stack = &self->stack;
 	self->v.region.root = (u64 *)ROOT;
+	self->v.region.page[RING1_PG_IST] = self->ist;
 	self->v.kernel_cs.l = 1;
 	self->v.vcpu.arch.host_pkru = HOST_KEYS;
 	kvm_host.xcr0 = HOST_XCR0;
@@ -333,6 +337,16 @@ TEST_F(run, an_unarmed_dr7_is_not_loaded)
 	EXPECT_EQ(0x400, seen.dr7);
 }
 
+/* One that an interrupt in between armed: KVM disarms it before the next run. */
+TEST_F(run, breakpoints_of_the_hosts_take_the_long_way)
+{
+	leave_after_interrupt = false;
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	fake.host_breakpoint = true;
+	run(&self->v);
+	EXPECT_EQ(1, nr_entered);
+}
+
 /* With a breakpoint armed the host's own must be looked at again: no short way. */
 TEST_F(run, breakpoints_take_the_long_way)
 {
@@ -414,8 +428,48 @@ TEST_F(run, an_nmi_in_the_switcher_is_the_hosts)
 	note_nmi = 1;
 	run(&self->v);
 	EXPECT_TRUE(noted("host NMI", 0, 0, false));
-	/* The note goes out of KERNEL_GS_BASE. */
+	/* The note goes out of KERNEL_GS_BASE, and does not come back. */
 	EXPECT_TRUE(noted_msr(MSR_KERNEL_GS_BASE, HOST_CR3, false));
+	EXPECT_EQ(0, self->host.nmi);
+}
+
+/* It leaves registers of the host's on a stack that ring 1 can read. */
+TEST_F(run, what_an_nmi_or_mc_left_is_wiped)
+{
+	static const struct {
+		u64 vector, note;
+		bool wiped;
+	} cases[] = {
+		{ RING1_EXIT_HYPERCALL, 1, true },
+		{ RING1_EXIT_ABORT, 0, true },
+		{ X86_TRAP_MC | RING1_EXIT_SWITCHER, 0, true },
+		{ RING1_EXIT_HYPERCALL, 0, false },
+	};
+	unsigned int i, j, left;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		memset(self->ist, 0x5a, sizeof(self->ist));
+		exits[0].vector = cases[i].vector;
+		note_nmi = cases[i].note;
+		run(&self->v);
+		for (j = left = 0; j < sizeof(self->ist); j++)
+			left += self->ist[j] != 0;
+		EXPECT_EQ(cases[i].wiped ? 0 : sizeof(self->ist), left)
+			TH_LOG("case %u", i);
+	}
+}
+
+/* STI; HLT: an interrupt of the host's between the two does not end the shadow. */
+TEST_F(run, an_interrupt_shadow_lasts_for_one_instruction)
+{
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = RING1_CS };
+	self->v.int_shadow = 1;
+	self->v.vcpu.arch.regs[VCPU_REGS_RIP] = 0x1000;
+	run(&self->v);
+	EXPECT_EQ(1, self->v.int_shadow);
+	ip_after = 0x1001;
+	run(&self->v);
+	EXPECT_EQ(0, self->v.int_shadow);
 }
 
 /* Ring 1 can write the notes; they count only if it did not run. */
@@ -448,13 +502,22 @@ TEST_F(run, a_machine_check_names_the_ring_it_hit)
 	EXPECT_EQ(3, note->a);		/* not the host kernel: it may go on */
 	EXPECT_EQ(0x1234, note->b);
 
-	exits[0] = (struct ring1_exit){ .vector = X86_TRAP_MC | RING1_EXIT_SWITCHER };
+	/* While entering, at an address the switcher noted; ring 1 may have written it else. */
+	exits[0] = (struct ring1_exit){ .vector = RING1_EXIT_ABORT };
+	note_stack = RING1_NOTE_MC;
 	self->stack.lost_ip = 0x5678;
 	run(&self->v);
 	note = fake_done("#MC", 0);
 	ASSERT_NE(NULL, note);
 	EXPECT_EQ(__KERNEL_CS, note->a);
 	EXPECT_EQ(0x5678, note->b);
+
+	exits[0] = (struct ring1_exit){ .vector = X86_TRAP_MC | RING1_EXIT_SWITCHER };
+	run(&self->v);
+	note = fake_done("#MC", 0);
+	ASSERT_NE(NULL, note);
+	EXPECT_EQ(__KERNEL_CS, note->a);
+	EXPECT_EQ(0x1234, note->b);
 }
 
 /* No flag of the guest's choice reaches the hardware but those of GUEST_RFLAGS. */
