@@ -15,6 +15,8 @@
 #:              the tests that a host kernel with KASAN and lockdep has something to say to
 #:   check-install
 #:              make install in a bootstrapped Debian, which then boots as a host
+#:   bench-quick
+#:              instructions and exits per operation, natively and in a guest
 #:   guest modules launcher tests
 #:              builds one part, in build/
 #:   install    on this machine: the module by DKMS (KERNEL=RELEASE for another kernel than
@@ -107,6 +109,9 @@ check: guest modules launcher tests
 check-debug: guest debug-host launcher tests
 	TEST_SLOWNESS=$(or $(TEST_SLOWNESS),5) $(rig)/run-tests tests/batches-debug
 
+bench-quick: guest modules launcher tests
+	tests/bench/run
+
 check-install: guest
 	$(rig)/need-packages mmdebstrap e2fsprogs
 	$(rig)/run-tests tests/batches-install
@@ -120,4 +125,4 @@ clean:
 	rm -rf build
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
-	modules launcher tests check check-debug check-install install clean debug-host
+	modules launcher tests check check-debug check-install bench-quick install clean debug-host

@@ -8,7 +8,7 @@
  *           1 and ring 3; then the first pages of each top-level slot of the upper half
  * Catches:  host entries in a guest's root, a root of KVM's with something left in it
  * Beyond:   stale global TLB entries: QEMU drops them with each CR3 write, so this passes
- *           with CR4.PGE on, too. What of that can be seen here is in rig/nmi
+ *           with CR4.PGE on, too; Bochs keeps them (batch host-bochs)
  */
 #include "host_memory.h"
 #include "machine.h"

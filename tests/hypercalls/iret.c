@@ -200,7 +200,7 @@ TEST_F(pv, stack_segments)
 	}
 }
 
-/* RPL 3: the user's 64-bit code, unless it is its 32-bit code; else: the kernel's. */
+/* RPL 3: the user's 64-bit or 32-bit code, #GP for others; else: the kernel's. */
 TEST_F(pv, code_segments)
 {
 	struct cpu *c = self->cpu;
@@ -218,8 +218,14 @@ TEST_F(pv, code_segments)
 		if (!user)
 			continue;
 		frame = take(c);
-		EXPECT_EQ(6, frame.vector);
-		EXPECT_EQ(cs == USER32_CS ? USER32_CS : USER_CS, frame.cs);
+		EXPECT_EQ(cs, frame.cs);
+		if (cs == USER_CS || cs == USER32_CS) {
+			EXPECT_EQ(6, frame.vector);
+			continue;
+		}
+		EXPECT_EQ(13, frame.vector)
+			TH_LOG("cs %#lx", cs);
+		EXPECT_EQ(cs & ~3UL, frame.error);
 	}
 }
 

@@ -4,7 +4,7 @@
  * monitor, and what of the platform changes: reboot, panic, /sys/hypervisor.
  *
  * CS tells: RPL 1 means ring 1, and nothing else can. Until ring1_init() the
- * monitor traps and emulates; with ring1=trap on the command line it goes on to.
+ * monitor traps and emulates.
  */
 #define pr_fmt(fmt) "ring1: " fmt
 

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Which part of the host executes how many instructions in one hypercall's round trip.
+# Input: facts (addresses in /proc/kallsyms, /proc/modules, the guest's SYSCALL), then
+# QEMU's log with an instruction a line. Prints "split CALL PART COUNT" of the round
+# trip seen most often: interrupts make some longer.
+# Variable: call.
+
+# Addresses are compared as what they are here, 16 lower-case hexadecimal digits.
+function address(text) {
+	sub(/^0x/, "", text)
+	return substr("0000000000000000" text, length(text) + 1)
+}
+
+# base + size, of which awk's numbers hold no more than 53 bits.
+function end_of(base, size,    i, digit, carry, digits, out) {
+	digits = "0123456789abcdef"
+	carry = size
+	for (i = 16; i >= 1; i--) {
+		digit = index(digits, substr(base, i, 1)) - 1 + carry
+		carry = int(digit / 16)
+		out = substr(digits, digit % 16 + 1, 1) out
+	}
+	return out
+}
+
+function part(pc) {
+	if (pc < "8000000000000000" || pc >= guest_base && pc < guest_end)
+		return "guest"
+	if (pc < "ffff808000000000" || pc >= from["switch"] && pc < to["switch"])
+		return "switcher"
+	if (pc >= from["kvm_ring1"] && pc < to["kvm_ring1"])
+		return "kvm-ring1.ko"
+	if (pc >= from["kvm"] && pc < to["kvm"])
+		return "kvm.ko"
+	return "kernel"
+}
+
+$3 == "ring1_switch" { from["switch"] = address($1); next }
+$3 == "ring1_call_nmi" { to["switch"] = address($1); next }
+
+$1 == "kvm" || $1 == "kvm_ring1" {
+	from[$1] = address($NF ~ /^0x/ ? $NF : $(NF - 1))
+	to[$1] = end_of(from[$1], $2)
+	next
+}
+
+NF == 1 {
+	syscall = address($1)
+	guest_base = substr(syscall, 1, 11) "00000"
+	guest_end = end_of(guest_base, 4194304)
+	next
+}
+
+/^Trace/ {
+	split($0, field, "/")
+	pc = field[2]
+	if (pc == syscall) {
+		if (started) {
+			key = ""
+			for (i = 1; i <= 5; i++)
+				key = key " " n[name[i]] + 0
+			seen[key]++
+			if (seen[key] > seen[best])
+				best = key
+		}
+		started = 1
+		delete n
+	}
+	n[part(pc)]++
+}
+
+BEGIN { split("guest switcher kvm-ring1.ko kvm.ko kernel", name, " ") }
+
+END {
+	if (best == "") {
+		print "split.awk: no round trip of " call " in the log" >"/dev/stderr"
+		exit 1
+	}
+	split(best, count, " ")
+	for (i = 1; i <= 5; i++)
+		print "split", call, name[i], count[i]
+}
