@@ -207,7 +207,7 @@ SYM_INNER_LABEL(ring1_restore_regs_and_return_to_usermode, SYM_L_GLOBAL)
 SYM_INNER_LABEL(ring1_win_user_begin, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
 	cmpl	$0, VCPU(RING1_PAGE_PENDING)
-	jne	.Liret_hypercall
+	jne	.Luser_hypercall
 	movq	VCPU(RING1_PAGE_USER_GS), %rax
 	wrgsbase %rax
 	movq	(RAX - RIP)(%rsp), %rax		/* still where POP_REGS found it */
@@ -269,7 +269,13 @@ SYM_INNER_LABEL(ring1_win_kernel_end, SYM_L_GLOBAL)
 	call	ring1_event
 	jmp	ring1_restore_regs_and_return_to_usermode
 
-/* An interrupt waits: the monitor returns and delivers it. In: RSP at the frame. */
+/*
+ * An interrupt waits: the monitor returns and delivers it. In: RSP at the frame. In
+ * the user's window RAX may hold the GS base, if the monitor began it again.
+ */
+.Luser_hypercall:
+	UNWIND_HINT_IRET_REGS
+	movq	(RAX - RIP)(%rsp), %rax
 .Liret_hypercall:
 	UNWIND_HINT_IRET_REGS
 	pushq	%rax

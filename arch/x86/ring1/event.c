@@ -144,20 +144,54 @@ __visible noinstr void ring1_event(struct pt_regs *regs)
 	}
 }
 
+/*
+ * NMI and #MC may come when the frame of another event was filled and not yet read, and
+ * their handlers may fault.
+ */
+struct set_aside {
+	struct ring1_frame normal, db;
+};
+
+static __always_inline void set_aside(struct set_aside *s)
+{
+	struct ring1_vcpu_page *page = this_cpu_ptr(&ring1_vcpu);
+
+	s->normal = page->frame[RING1_EVENT_NORMAL];
+	s->db = page->frame[RING1_EVENT_DB];
+	page->frame[RING1_EVENT_NORMAL].busy = 0;
+	page->frame[RING1_EVENT_DB].busy = 0;
+}
+
+static __always_inline void put_back(const struct set_aside *s)
+{
+	struct ring1_vcpu_page *page = this_cpu_ptr(&ring1_vcpu);
+
+	page->frame[RING1_EVENT_NORMAL] = s->normal;
+	page->frame[RING1_EVENT_DB] = s->db;
+}
+
 __visible noinstr void ring1_event_nmi(struct pt_regs *regs)
 {
+	struct set_aside s;
+
+	set_aside(&s);
 	regs->orig_ax = -1;
 	exc_nmi(regs);
+	put_back(&s);
 }
 
 __visible noinstr void ring1_event_mc(struct pt_regs *regs)
 {
+	struct set_aside s;
+
+	set_aside(&s);
 	regs->orig_ax = -1;
 #ifdef CONFIG_X86_MCE
 	exc_machine_check(regs);
 #else
 	unknown_exception(regs, X86_TRAP_MC);
 #endif
+	put_back(&s);
 }
 
 /* From ring 1 only. */
