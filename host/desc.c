@@ -35,15 +35,18 @@ static void set_gate(gate_desc *idt, unsigned long text, int vector, int ist, in
 	idt_init_desc(idt + vector, &data);
 }
 
-/* The guest's INT 0x80 may come in if the host uses the vector for it as well. */
-static int int80_dpl(void)
+/*
+ * The guest's INT 0x80 may come in if the host uses the vector for the same. A host
+ * with ia32_emulation=0 may have given it to a device.
+ */
+static bool host_has_int80(void)
 {
 	struct desc_ptr host;
 	gate_desc *gate;
 
 	store_idt(&host);
 	gate = (gate_desc *)host.address + IA32_SYSCALL_VECTOR;
-	return gate->bits.p ? gate->bits.dpl : 0;
+	return gate->bits.p && gate->bits.dpl == 3;
 }
 
 static void init_idt(struct vcpu_ring1 *v)
@@ -59,7 +62,8 @@ static void init_idt(struct vcpu_ring1 *v)
 	set_gate(idt, v->region.base, X86_TRAP_MC, RING1_IST_MC, 0);
 	set_gate(idt, v->region.base, X86_TRAP_BP, 0, 3);
 	set_gate(idt, v->region.base, X86_TRAP_OF, 0, 3);
-	set_gate(idt, v->region.base, IA32_SYSCALL_VECTOR, 0, int80_dpl());
+	v->conf->int80 = host_has_int80();
+	set_gate(idt, v->region.base, IA32_SYSCALL_VECTOR, 0, v->conf->int80 ? 3 : 0);
 }
 
 static void init_tss(struct vcpu_ring1 *v)

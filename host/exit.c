@@ -185,7 +185,8 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 	case 0 ... FIRST_EXTERNAL_VECTOR - 1:
 		return handle_exception(vcpu);
 	case IA32_SYSCALL_VECTOR:
-		ring1_deliver_intn(vcpu, IA32_SYSCALL_VECTOR);
+		if (v->conf->int80)
+			ring1_deliver_intn(vcpu, IA32_SYSCALL_VECTOR);
 		return 1;
 	case FIRST_EXTERNAL_VECTOR ... IA32_SYSCALL_VECTOR - 1:
 	case IA32_SYSCALL_VECTOR + 1 ... 255:

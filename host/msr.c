@@ -81,6 +81,8 @@ int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 		msr->data = v->spec_ctrl;
 		return 0;
 	case MSR_IA32_DEBUGCTLMSR:
+	/* CPUID, which does not trap, may tell of SME where KVM has no such MSR. */
+	case MSR_AMD64_SEV:
 		msr->data = 0;
 		return 0;
 	case MSR_AMD64_DE_CFG:

@@ -295,9 +295,10 @@ static void finish_exit(struct vcpu_ring1 *v)
 	trace_ring1_exit(vcpu->vcpu_id, vector, v->exit.error, kvm_rip_read(vcpu), v->user);
 }
 
-static bool is_host_interrupt(u64 vector)
+static bool is_host_interrupt(const struct vcpu_ring1 *v, u64 vector)
 {
-	return vector >= FIRST_EXTERNAL_VECTOR && vector <= 255 && vector != IA32_SYSCALL_VECTOR;
+	return vector >= FIRST_EXTERNAL_VECTOR && vector <= 255 &&
+	       !(vector == IA32_SYSCALL_VECTOR && v->conf->int80);
 }
 
 /* It is acknowledged already: the host's handler must have it. */
@@ -334,7 +335,7 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 		if (!ring1_hypercall_irqoff(vcpu))
 			return false;
 		v->stat[RING1_STAT_HYPERCALL]++;
-	} else if (is_host_interrupt(vector)) {
+	} else if (is_host_interrupt(v, vector)) {
 		v->stat[RING1_STAT_INTERRUPT]++;
 		++vcpu->stat.irq_exits;
 		handle_host_interrupt(vcpu, vector);
@@ -388,7 +389,7 @@ void ring1_handle_exit_irqoff(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
-	if (!is_host_interrupt(v->exit.vector))
+	if (!is_host_interrupt(v, v->exit.vector))
 		return;
 	v->stat[RING1_STAT_INTERRUPT]++;
 	++vcpu->stat.irq_exits;

@@ -121,8 +121,10 @@ SYM_DATA_START(ring1_text_start)
 	jmp	.Lfatal
 	.elseif .Lvector == X86_TRAP_DE || .Lvector == X86_TRAP_BP || .Lvector == X86_TRAP_OF || \
 		.Lvector == X86_TRAP_BR || .Lvector == X86_TRAP_UD || .Lvector == X86_TRAP_MF || \
-		.Lvector == X86_TRAP_XF || .Lvector == 0x80
+		.Lvector == X86_TRAP_XF
 	jmp	.Lbounce
+	.elseif .Lvector == 0x80
+	jmp	.Lint80
 	.else
 	jmp	.Linterrupted
 	.endif
@@ -401,11 +403,14 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 	jmp	.Lnmi_return
 
 /*
- * Exceptions that are the guest user's own: into the guest kernel, which finds
- * the frame in the shared page.
+ * Exceptions that are the guest user's own, and INT 0x80 unless the vector is a
+ * device's of the host: into the guest kernel, which finds the frame in the shared page.
  * In:		RSP at struct ring1_frame_hw.vector, on the entry stack
  * Out:		ring 1 at entry_user, GS the guest kernel's, RSP as it was
  */
+.Lint80:
+	cmpb	$0, CONF(int80)
+	je	.Linterrupted
 .Lbounce:
 	testb	$2, NOAX(cs)				/* RPL 3, not 0 or 1 */
 	jz	.Linterrupted

@@ -95,6 +95,7 @@ struct ring1_pseudo_desc {
  * @tr:		operand of LTR
  * @bounce:	not 0: PV vCPU that no VMM debugs; system calls and exceptions of the
  *		user bounce
+ * @int80:	not 0: vector 0x80 is INT 0x80, not an interrupt of the host's
  * @debug:	not 0: load @dr7 on enter, disarm it on exit
  * @segments:	not 0: load the selectors and FS base on enter
  * @cr3:	root of the guest world
@@ -111,6 +112,7 @@ struct ring1_conf {
 	struct ring1_pseudo_desc gdt;
 	u16	tr;
 	u8	bounce;
+	u8	int80;
 	u8	debug;
 	u8	segments;
 	u64	cr3;

@@ -294,6 +294,22 @@ TEST_F(run, interrupts_are_handled_at_once_and_the_guest_goes_on)
 	EXPECT_EQ(1, self->v.vcpu.stat.irq_exits);
 }
 
+/* Vector 0x80 is a device's on a host without 32-bit programs. */
+TEST_F(run, vector_0x80_is_the_guests_or_the_hosts)
+{
+	unsigned int int80;
+
+	leave_after_interrupt = false;
+	for (int80 = 0; int80 < 2; int80++) {
+		exits[0] = (struct ring1_exit){ .vector = 0x80, .cs = 3 };
+		exits[1] = (struct ring1_exit){ .vector = RING1_EXIT_HYPERCALL, .cs = RING1_CS };
+		self->conf.int80 = int80;
+		run(&self->v);
+		EXPECT_EQ(int80 ? 1 : 2, nr_entered);
+		EXPECT_EQ(int80, fake_done("host interrupt", 0) == NULL);
+	}
+}
+
 /* What a guest arms: bits of DR7, and whether this address may be matched. */
 static bool stays_armed(struct vcpu_ring1 *v, u64 address)
 {
