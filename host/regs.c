@@ -7,7 +7,7 @@
 #include "x86.h"
 #include "ring1.h"
 
-/* Bits that must be what the processor has, see D12 in Documentation/design. */
+/* Bits that must be what the processor has, see D12 in Documentation/decisions.rst. */
 #define PINNED_CR4	(X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_UMIP)
 
 /*
