@@ -21,6 +21,8 @@
 #:              builds one part, in build/
 #:   install    on this machine: the module by DKMS (KERNEL=RELEASE for another kernel than
 #:              the running one), ring1 in /usr/local/bin
+#:   uninstall  takes that away again
+#:   reference  makes Documentation/abi/hypercalls.rst anew
 #:   clean      removes build/; the cache stays
 #:
 #:   GUEST_CMD HOST_CMD         command for the machine's shell
@@ -33,6 +35,7 @@
 #:                              the emulated machine; QEMU's -cpu, and its size
 #:   HOST_ICOUNT=shift=0        counts its instructions: slower, and repeatable (QEMU's -icount)
 #:   HOST_EMULATOR=qemu|bochs   the machine; Bochs knows global TLB entries, and is slow
+#:   HOST_GDB=PORT              run and host: the machine waits for gdb's `target remote :PORT`
 #:   HOST_KVM=kvm-ring1|kvm-amd|none
 #:                              what /dev/kvm is there
 #:   RING1_CACHE=DIR            for kernels and downloads; ~/.cache/ring1
@@ -48,7 +51,7 @@ endif
 
 # Taken as written: a $ in a command is for the machine's shell.
 variables := GUEST_CMD HOST_CMD SMP MEM GUEST_APPEND HOST_APPEND SHARE HOST_KERNEL \
-	HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_EMULATOR HOST_KVM RING1_CACHE KERNEL_VERSION V \
+	HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_EMULATOR HOST_GDB HOST_KVM RING1_CACHE KERNEL_VERSION V \
 	BATCH TEST TEST_SLOWNESS
 $(foreach v,$(variables),$(eval override $(v) := $$(value $(v))))
 export $(variables)
@@ -121,8 +124,16 @@ install:
 	MAKEFLAGS= $(MAKE) -s -C host/launcher O=$(CURDIR)/build/launcher >&2
 	host/dkms/install build/launcher/ring1
 
+uninstall:
+	host/dkms/uninstall
+
+reference:
+	awk -v form=rst -f hypercalls/reference.awk -f hypercalls/gen.awk \
+		hypercalls/hypercalls.tbl host/hypercall.c >Documentation/abi/hypercalls.rst
+
 clean:
 	rm -rf build
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
-	modules launcher tests check check-debug check-install bench-quick install clean debug-host
+	modules launcher tests check check-debug check-install bench-quick install uninstall \
+	reference clean debug-host

@@ -286,6 +286,8 @@ int ring1_hc_rdmsr(struct kvm_vcpu *vcpu, u32 msr)
  * @msr:	index
  * @value:	new value
  *
+ * IA32_TSC_DEADLINE and the x2APIC's ICR are served like a fast call.
+ *
  * RAX: 0; -EIO where WRMSR would raise #GP.
  */
 int ring1_hc_wrmsr(struct kvm_vcpu *vcpu, u32 msr, u64 value)
@@ -475,7 +477,7 @@ long ring1_hc_set_dr(struct kvm_vcpu *vcpu, u32 index, u64 value)
  * @a2:		"
  * @a3:		"
  *
- * RAX: KVM's result.
+ * RAX: KVM's result, an error of KVM_E* included; KVM_HC_MAP_GPA_RANGE is not there.
  */
 int ring1_hc_kvm(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1, u64 a2, u64 a3)
 {

@@ -10,7 +10,8 @@
 #   symbols   number-to-name pairs for tracepoints and statistics
 #   stubs     inline functions for the guest kernel
 #   list      names, one a line
-#   rst       reference table for Documentation/
+#
+# The reference in Documentation/ is reference.awk's.
 
 BEGIN { n = 0 }
 
@@ -143,32 +144,12 @@ function stubs(    i, j, p, set)
 	}
 }
 
-function rst(    i, j, s)
-{
-	print ".. This file is made from hypercalls/hypercalls.tbl. Do not edit.\n"
-	print ".. list-table::\n   :header-rows: 1\n   :widths: 5 20 35 20 20\n"
-	print "   * - No.\n     - Name\n     - Meaning\n     - Arguments, results\n     - Errors"
-	for (i = 0; i < n; i++) {
-		s = ""
-		for (j = 1; j <= nargs[i]; j++)
-			s = s (j > 1 ? ", " : "") aname[i, j] ": " atype[i, j]
-		for (j = 1; j <= nout[i]; j++)
-			s = s (j > 1 ? ", " : s == "" ? "→ " : " → ") oname[i, j]
-		printf "   * - %d\n     - ``%s``\n     - %s\n     - %s\n     - %s\n", i, name[i], text[i],
-		       s == "" ? "none" : s, errors[i] == "-" ? "none" : errors[i]
-	}
-}
-
 END {
 	if (bad)
 		exit 1
 	if (form == "list" || form == "check") {
 		for (i = 0; i < n && form == "list"; i++)
 			print name[i]
-		exit 0
-	}
-	if (form == "rst") {
-		rst()
 		exit 0
 	}
 	print "/* SPDX-License-Identifier: GPL-2.0-only OR MIT */"

@@ -24,6 +24,13 @@ bochs)
 *) die "HOST_EMULATOR=$HOST_EMULATOR: must be qemu or bochs" ;;
 esac
 
+case ${HOST_GDB:-1} in
+*[!0-9]* | 0* | ??????*) die "HOST_GDB=$HOST_GDB: must be a port number" ;;
+esac
+[ "${HOST_GDB:-1}" -le 65535 ] || die "HOST_GDB=$HOST_GDB: must be a port number"
+[ -z "${HOST_GDB:-}" ] || [ "$emulator" = boot ] ||
+	die "HOST_GDB=$HOST_GDB: gdb is for QEMU; Bochs has a debugger of its own"
+
 # A host without hardware virtualization, unless it is to run the real kvm-amd.
 case $HOST_KVM in
 kvm-ring1 | none) : "${HOST_CPU:=max,-svm,-vmx,-la57}" ;;
