@@ -132,6 +132,7 @@ struct ring1_conf {
  * @fault_vector: why IRETQ into the guest failed
  * @fault_error: "
  * @lost_ip:	where an NMI or #MC stopped an entry, for the report
+ * @stack:	for what is pushed on the way in, from the end of the page down over @enter
  * @enter:	top of the stack: what enter pops, ending in an IRETQ frame
  */
 struct ring1_stack {

@@ -21,6 +21,7 @@
 static const u32 uret_msrs[] = {
 	MSR_TSC_AUX, MSR_LSTAR, MSR_CSTAR, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
 };
+
 static int uret_slot[ARRAY_SIZE(uret_msrs)];
 
 /* Must come before kvm_set_cpu_caps(), which looks for MSR_TSC_AUX. */
@@ -125,8 +126,13 @@ void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event)
 	v->host->guest_fs = 0;
 	if (!init_event) {
 		v->kernel_gs_base = 0;
-		v->star = v->lstar = v->cstar = v->sfmask = 0;
-		v->sysenter_cs = v->sysenter_esp = v->sysenter_eip = 0;
+		v->star = 0;
+		v->lstar = 0;
+		v->cstar = 0;
+		v->sfmask = 0;
+		v->sysenter_cs = 0;
+		v->sysenter_esp = 0;
+		v->sysenter_eip = 0;
 		v->tsc_aux = 0;
 		v->spec_ctrl = 0;
 	}

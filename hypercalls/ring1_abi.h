@@ -151,7 +151,9 @@ struct ring1_setup {
  * @pending:	set by the monitor when an event waits for @vif; a guest that
  *		sets @vif calls irq_poll() when it finds this not 0
  * @user_gs:	GS base of ring 3 while the guest kernel runs
+ * @reserved0:	of a later version
  * @frame:	one frame per event class
+ * @reserved1:	of a later version
  * @setup:	read by vcpu_register()
  */
 struct ring1_vcpu_page {

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The guest's ACPI tables, for the CPUs and the two ports that they describe.
+ */
 #ifndef RING1_ACPI_H
 #define RING1_ACPI_H
 

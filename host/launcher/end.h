@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How a guest ends, and which exit status the launcher then has.
+ */
 #ifndef RING1_END_H
 #define RING1_END_H
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The terminal of the person who started the guest.
+ */
 #ifndef RING1_TERMINAL_H
 #define RING1_TERMINAL_H
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The four 8250 serial ports, without a notion of what they are wired to.
+ */
 #ifndef RING1_UART_H
 #define RING1_UART_H
 

@@ -54,8 +54,10 @@ static long run(int fd)
 {
 	char packet[64] = { };
 	union bpf_attr attr = {
-		.test = { .prog_fd = fd, .data_in = (uintptr_t)packet, .data_size_in = sizeof(packet),
-			  .repeat = 3 },
+		.test = {
+			.prog_fd = fd, .repeat = 3,
+			.data_in = (uintptr_t)packet, .data_size_in = sizeof(packet),
+		},
 	};
 
 	return bpf(BPF_PROG_TEST_RUN, &attr) ? -1 : (long)attr.test.retval;

@@ -33,7 +33,8 @@ MOV_SS(user_ss_sysenter, "sysenter\n ud2\n");
 
 static void arm(struct cpu *c, uint64_t address)
 {
-	if (HYPERCALL(c, SET_DR, 0, address) || HYPERCALL(c, SET_DR, 7, 0x400 | 1 | 3 << 16 | 1 << 18))
+	if (HYPERCALL(c, SET_DR, 0, address) ||
+	    HYPERCALL(c, SET_DR, 7, 0x400 | 1 | 3 << 16 | 1 << 18))
 		die("set_dr");
 }
 
@@ -342,7 +343,8 @@ TEST_F(pv, selectors_of_an_ldt)
 	struct cpu *c = self->cpu;
 	enum stop stop;
 
-	gdt[10] = 0x8000e20000000000 | 0xffull | (uint64_t)(GPA_DATA & 0xffffff) << 16 | 0x80ull << 56;
+	gdt[10] = 0x8000e20000000000 | 0xffull | (uint64_t)(GPA_DATA & 0xffffff) << 16 |
+		  0x80ull << 56;
 	gdt[11] = KERNEL_BASE >> 32;
 	*(uint64_t *)at(self->vm, GPA_DATA) = 0x00cff3000000ffff;
 	c->regs.rax = 10 * 8;

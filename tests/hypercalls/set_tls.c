@@ -8,7 +8,8 @@
 #include "machine.h"
 
 #define GOOD	0x00cff3000000ffffull
-#define TLS(n)	(RING1_SLOT_BASE + RING1_PG_DESC * PAGE + RING1_DESC_GDT + (RING1_GDT_TLS + (n)) * 8)
+#define TLS(n)	(RING1_SLOT_BASE + RING1_PG_DESC * PAGE + RING1_DESC_GDT + \
+		 (RING1_GDT_TLS + (n)) * 8)
 
 static const uint64_t bad[] = {
 	0x00cffb000000ffff,	/* code */

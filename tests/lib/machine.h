@@ -268,14 +268,16 @@ static inline void set_cpuid(int kvm, struct cpu *c)
 static inline void set_long_mode(struct cpu *c)
 {
 	struct kvm_segment data = {
-		.limit = ~0u, .selector = KERNEL_DS, .type = 3, .present = 1, .db = 1, .s = 1, .g = 1,
+		.limit = ~0u, .selector = KERNEL_DS, .type = 3,
+		.present = 1, .db = 1, .s = 1, .g = 1,
 	};
 	struct kvm_sregs s;
 
 	IOCTL(c->fd, KVM_GET_SREGS, &s);
 	s.ds = s.es = s.fs = s.gs = s.ss = data;
 	s.cs = (struct kvm_segment){
-		.limit = ~0u, .selector = KERNEL_CS, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1,
+		.limit = ~0u, .selector = KERNEL_CS, .type = 11,
+		.present = 1, .s = 1, .l = 1, .g = 1,
 	};
 	s.tr = (struct kvm_segment){
 		.base = KERNEL(GPA_TSS), .limit = 0x67, .selector = TR_SELECTOR, .type = 11,

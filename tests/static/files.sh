@@ -1,29 +1,56 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Claim:    every source file names its licence, and every test what it claims
-# How:      greps the files under version control
-# Catches:  a new file that was not finished
+# Claim:    every file names its licence and opens with what it is for, every test with
+#           what it claims, and none is the kernel's
+# How:      reads the first lines of all files under version control
+# Catches:  a file that was not finished, a header copied from KVM to build without
+#           Debian's source
 
 . "${0%/*}/../lib/tap.sh"
 
+# Texts of licences, what is Markdown, and patches, which are under that of their files.
+ours() {
+	git ls-files ':!LICENSES' ':!README.md' ':!*.patch'
+}
+
 has_licence() {
-	! git ls-files '*.c' '*.h' '*.S' '*.sh' '*.awk' 'tests/rig/*' Makefile '*/Makefile' Kbuild Kconfig \
-		'*/Kconfig' '*/Kbuild' | grep -v '^tests/rig/packages$' |
-		xargs grep -L 'SPDX-License-Identifier: ' | grep .
+	! ours | while read -r f; do
+		head -n 2 "$f" | grep -q 'SPDX-License-Identifier: ' || echo "$f"
+	done | grep .
+}
+
+has_opening() {
+	! ours | grep -v '\.rst$' | while read -r f; do
+		awk '
+			/SPDX-License-Identifier/ || /^#!/ || /^# shellcheck / { next }
+			/^(#|\/\*|\/\/)?$/ { next }
+			{ print; exit }' "$f" | grep -qE '^(#| \*|/\*|//|\.\\") +[^ ]' || echo "$f"
+	done | grep .
 }
 
 has_claim() {
-	! git ls-files tests/static tests/make tests/unit tests/gates tests/install tests/host \
-		tests/guest tests/hypercalls |
-		grep -E '\.(c|sh)$' | xargs grep -LE '^(#| \*) *Claim: ' | grep .
+	! git ls-files 'tests/*/*.c' 'tests/*/*.sh' ':!tests/lib' ':!tests/payload' ':!tests/rig' |
+		xargs grep -LE '^(#| \*) *Claim: ' | grep .
 }
 
 sorted_packages() {
 	grep -v '^#' tests/rig/packages | LC_ALL=C sort -uc
 }
 
-plan 3
-check "sources have an SPDX line" has_licence
+# KVM's private headers, by the macros that keep them from being included twice.
+no_private_header() {
+	find build/linux-source/arch/x86/kvm/ build/linux-source/virt/kvm/ -name '*.h' -exec \
+		sed -n '/^#ifndef .*_H_*$/ { s/#ifndef *//p; q }' {} \; | LC_ALL=C sort -u >"$guards"
+	[ -s "$guards" ] && ! git grep -nwFf "$guards" -- '*.h' '*.c'
+}
+
+guards=$(mktemp)
+plan 6
+check "git knows the files, as all of these tests must" git ls-files --error-unmatch Makefile
+check "files have an SPDX line" has_licence
+check "files open with a comment" has_opening
 check "tests have a Claim: line" has_claim
 check "tests/rig/packages is sorted" sorted_packages
+check "no header is one of KVM's private ones" no_private_header
+rm -f "$guards"

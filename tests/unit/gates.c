@@ -4,7 +4,6 @@
  *           its own reason and a remedy; a good host passes; processors that come
  *           later are asked the same
  * How:      host/gates.c on a faked processor, with one thing changed at a time.
- *           Emulation shows some of them for real: tests/gates
  * Catches:  a gate that looks at the wrong bit, or is not in the table
  */
 #include "kernel.h"

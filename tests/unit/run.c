@@ -26,6 +26,7 @@
 struct pt_regs_mc {
 	unsigned long cs, ip, flags;
 };
+
 #define pt_regs pt_regs_mc
 
 static bool leave_after_interrupt;
@@ -122,7 +123,10 @@ FIXTURE_SETUP(run)
 	memset(self, 0, sizeof(*self));
 	memset(&fake, 0, sizeof(fake));
 	memset(exits, 0, sizeof(exits));
-	nr_entered = note_nmi = note_stack = ip_after = 0;
+	nr_entered = 0;
+	note_nmi = 0;
+	note_stack = 0;
+	ip_after = 0;
 	leave_after_interrupt = true;
 	self->v.host = &self->host;
 	self->v.conf = &self->conf;
@@ -282,8 +286,9 @@ TEST_F(run, host_state_is_back_before_interrupts_are)
 
 TEST_F(run, interrupts_are_handled_at_once_and_the_guest_goes_on)
 {
-	fake_idt[0x40] = (gate_desc){ .offset_low = 0x1234, .offset_middle = 0x8765,
-				      .offset_high = 0xffffffff };
+	fake_idt[0x40].offset_low = 0x1234;
+	fake_idt[0x40].offset_middle = 0x8765;
+	fake_idt[0x40].offset_high = 0xffffffff;
 	leave_after_interrupt = false;
 	exits[1] = exits[0];
 	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
