@@ -370,8 +370,11 @@ static int __init ring1_init(void)
 	if (r)
 		return r;
 	r = kvm_x86_vendor_init(&ring1_init_ops);
-	if (r == -EEXIST)
+	if (r == -EEXIST) {
 		pr_err("cannot load: another KVM vendor module is loaded; rmmod kvm-intel or kvm-amd\n");
+		/* EEXIST says to modprobe that this module is loaded already: a success. */
+		r = -EBUSY;
+	}
 	if (r)
 		goto err_slot;
 	/* Last: from here on, guests can be created. */

@@ -124,10 +124,10 @@ static void check_features(const struct host *h, struct finding *f)
 	if (!host_has(h, "lm"))
 		no(f, "use another machine", "the processor has no 64-bit mode");
 	else if (!host_has(h, "nx"))
-		no(f, "enable it in the firmware; boot without noexec=off",
+		no(f, "enable it in the firmware; boot without clearcpuid=nx",
 		   "the processor has no NX, or it is off");
 	else if (!host_has(h, "smep"))
-		no(f, "use a processor of 2013 or later; boot without nosmep",
+		no(f, "use a processor of 2013 or later; boot without clearcpuid=smep",
 		   "the processor has no SMEP, or it is off");
 	else if (!host_has(h, "fsgsbase"))
 		no(f, "use a processor of 2013 or later; boot without nofsgsbase",

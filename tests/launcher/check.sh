@@ -91,8 +91,8 @@ for feature in lm nx smep fsgsbase; do
 	flags "$(echo "lm nx smep fsgsbase" | sed "s/$feature//") no$feature ${feature}x"
 	case $feature in
 	lm) refused "no 64-bit mode" "no 64-bit mode" ;;
-	nx) refused "no NX" "no NX" "enable it in the firmware" ;;
-	smep) refused "no SMEP" "no SMEP" "without nosmep" ;;
+	nx) refused "no NX" "no NX" "without clearcpuid=nx" ;;
+	smep) refused "no SMEP" "no SMEP" "without clearcpuid=smep" ;;
 	fsgsbase) refused "no FSGSBASE" "no FSGSBASE" "without nofsgsbase" ;;
 	esac
 done

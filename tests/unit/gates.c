@@ -83,13 +83,13 @@ TEST_F(host, without_fsgsbase)
 TEST_F(host, without_nx)
 {
 	fake_feature(X86_FEATURE_NX, false);
-	EXPECT_TRUE(refused("no NX", "noexec=off"));
+	EXPECT_TRUE(refused("no NX", "clearcpuid=nx"));
 }
 
 TEST_F(host, without_smep)
 {
 	fake.cr4 &= ~X86_CR4_SMEP;
-	EXPECT_TRUE(refused("no SMEP", "nosmep"));
+	EXPECT_TRUE(refused("no SMEP", "clearcpuid=smep"));
 }
 
 TEST_F(host, five_levels)
