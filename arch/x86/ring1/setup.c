@@ -23,6 +23,7 @@
 #include <asm/reboot.h>
 #include <asm/ring1.h>
 #include <asm/setup.h>
+#include <asm/x86_init.h>
 #include "ring1.h"
 
 DEFINE_PER_CPU_PAGE_ALIGNED(struct ring1_vcpu_page, ring1_vcpu);
@@ -105,9 +106,9 @@ static void ring1_power_off(void)
 
 static int ring1_panic(struct notifier_block *nb, unsigned long event, void *unused)
 {
-	/* With a time-out set, the restart tells; without, nothing else would. */
+	/* The restart at the end of the panic tells; make sure that there is one. */
 	if (!panic_timeout)
-		ring1_hc_shutdown(RING1_SHUTDOWN_CRASH);
+		panic_timeout = -1;
 	return NOTIFY_DONE;
 }
 
@@ -115,6 +116,12 @@ static struct notifier_block ring1_panic_block = {
 	.notifier_call = ring1_panic,
 	.priority = INT_MIN,
 };
+
+/* As early as code may run that KASAN instruments. */
+static void __init ring1_arch_setup(void)
+{
+	atomic_notifier_chain_register(&panic_notifier_list, &ring1_panic_block);
+}
 
 /*
  * Until alternatives are applied, this_cpu_cmpxchg16b() is a function that turns
@@ -165,6 +172,7 @@ void __init ring1_init(void)
 	machine_ops.restart = ring1_restart;
 	machine_ops.emergency_restart = ring1_emergency_restart;
 	machine_ops.power_off = ring1_power_off;
+	x86_init.oem.arch_setup = ring1_arch_setup;
 }
 
 static void ring1_apic_eoi(void)
@@ -214,7 +222,6 @@ static int __init ring1_late_init(void)
 	if (!boot_cpu_has(X86_FEATURE_RING1))
 		return 0;
 	pr_info("this kernel runs in ring 1, monitor ABI version %ld\n", ring1_hc_abi_version());
-	atomic_notifier_chain_register(&panic_notifier_list, &ring1_panic_block);
 	return sysfs_create_group(hypervisor_kobj, &ring1_group);
 }
 late_initcall(ring1_late_init);
