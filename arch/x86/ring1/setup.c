@@ -19,6 +19,7 @@
 #include <asm/cpufeature.h>
 #include <asm/desc.h>
 #include <asm/fsgsbase.h>
+#include <asm/ia32.h>
 #include <asm/paravirt.h>
 #include <asm/reboot.h>
 #include <asm/ring1.h>
@@ -65,14 +66,18 @@ void ring1_register(void)
 		.entry_mc		= (unsigned long)ring1_entry_mc,
 		.entry_df		= (unsigned long)ring1_entry_df,
 		.entry_syscall64	= (unsigned long)ring1_entry_SYSCALL_64,
-		.entry_syscall32	= (unsigned long)ring1_entry_SYSCALL_compat,
-		.entry_sysenter32	= (unsigned long)ring1_entry_SYSENTER_compat,
+		.entry_syscall32	= (unsigned long)ring1_entry_SYSCALL32_ignore,
+		.entry_sysenter32	= (unsigned long)ring1_entry_SYSENTER_ignore,
 		.window	= {
 			{ (unsigned long)ring1_win_user_begin, (unsigned long)ring1_win_user_end },
 			{ (unsigned long)ring1_win_kernel_begin,
 			  (unsigned long)ring1_win_kernel_end },
 		},
 	};
+	if (ia32_enabled()) {
+		s->entry_syscall32 = (unsigned long)ring1_entry_SYSCALL_compat;
+		s->entry_sysenter32 = (unsigned long)ring1_entry_SYSENTER_compat;
+	}
 	if (ring1_hc_vcpu_register(shared_page_phys()))
 		panic("ring1: the monitor refuses this CPU\n");
 	ring1_mmu_init_cpu();
