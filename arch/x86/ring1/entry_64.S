@@ -288,6 +288,7 @@ SYM_INNER_LABEL(ring1_win_kernel_end, SYM_L_GLOBAL)
 	UNWIND_HINT_REGS
 	call	fixup_bad_iret
 	movq	%rax, %rdi
+.Luser_event:
 	call	sync_regs
 	movq	%rax, %rsp
 	ENCODE_FRAME_POINTER
@@ -311,14 +312,19 @@ SYM_CODE_END(ring1_entry_kernel)
 
 /*
  * Events that may come anywhere, also before the kernel has its stack: each class
- * has one, the IST stack of the native handler. In: RSP anything.
+ * has one, the IST stack of the native handler. In: RSP anything. One from ring 3
+ * whose handler may sleep goes on on the task's stack: from_user.
  */
-.macro IST_ENTRY name class ist handler
+.macro IST_ENTRY name class ist handler from_user
 SYM_CODE_START(\name)
 	UNWIND_HINT_ENTRY
 	ENDBR
 	movq	PER_CPU_VAR(cpu_tss_rw + TSS_ist(\ist)), %rsp
 	PUSH_EVENT \class
+	.ifnb \from_user
+	testb	$3, CS(%rsp)
+	jnz	\from_user
+	.endif
 	call	\handler
 .endm
 
@@ -342,7 +348,7 @@ SYM_CODE_START(\name)
 	RETURN_BY_HYPERCALL RING1_IRET_UNMASK_NMI
 SYM_CODE_END(ring1_entry_nmi)
 
-	IST_ENTRY ring1_entry_mc RING1_EVENT_MC IST_MC ring1_event_mc
+	IST_ENTRY ring1_entry_mc RING1_EVENT_MC IST_MC ring1_event_mc from_user=.Luser_event
 	RETURN_BY_HYPERCALL 0
 SYM_CODE_END(ring1_entry_mc)
 

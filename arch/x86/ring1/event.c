@@ -117,6 +117,9 @@ static noinstr void exception(struct pt_regs *regs, unsigned int vector, u32 err
 	case X86_TRAP_MF: return exc_coprocessor_error(regs);
 	case X86_TRAP_AC: return exc_alignment_check(regs, error);
 	case X86_TRAP_XF: return exc_simd_coprocessor_error(regs);
+#ifdef CONFIG_X86_MCE
+	case X86_TRAP_MC: return noist_exc_machine_check(regs);
+#endif
 #ifdef CONFIG_X86_CET
 	case X86_TRAP_CP: return exc_control_protection(regs, error);
 #endif
@@ -166,6 +169,7 @@ __visible noinstr void ring1_event_nmi(struct pt_regs *regs)
 	exc_nmi(regs);
 }
 
+/* From ring 1 only; from ring 3 it is ring1_event(). */
 __visible noinstr void ring1_event_mc(struct pt_regs *regs)
 {
 	regs->orig_ax = -1;
