@@ -117,9 +117,13 @@ static void ring1_write_msr(unsigned int msr, unsigned int low, unsigned int hig
 			     msr, high, low);
 }
 
-/* The monitor has a GDT of its own; Linux's stays what Linux reads. */
+/*
+ * The processor has the monitor's GDT and no LDT. But KVM's emulator looks up
+ * selectors in the guest's, so it is told, by trapping, where they went.
+ */
 static void ring1_load_gdt(const struct desc_ptr *dtr)
 {
+	native_load_gdt(dtr);
 }
 
 static void ring1_load_idt(const struct desc_ptr *dtr)
@@ -166,10 +170,11 @@ static unsigned long ring1_store_tr(void)
 	return GDT_ENTRY_TSS * 8;
 }
 
-/* No LDT: modify_ldt(2) does not make one. */
+/* Never one with entries: modify_ldt(2) does not make it. */
 static void ring1_set_ldt(const void *addr, unsigned int entries)
 {
 	WARN_ON_ONCE(entries);
+	native_set_ldt(NULL, 0);
 }
 
 static noinstr void ring1_wbinvd(void)

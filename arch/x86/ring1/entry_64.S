@@ -20,6 +20,7 @@
 #include <linux/export.h>
 #include <linux/linkage.h>
 #include <asm/asm-offsets.h>
+#include <asm/errno.h>
 #include <asm/frame.h>
 #include <asm/fsgsbase.h>
 #include <asm/nospec-branch.h>
@@ -27,6 +28,7 @@
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
 #include <asm/thread_info.h>
+#include <asm/trapnr.h>
 #include <asm/unwind_hints.h>
 #include "../entry/calling.h"
 #include "ring1_abi.h"
@@ -159,15 +161,40 @@ SYM_CODE_START(ring1_entry_SYSENTER_compat)
 	pushq	$0				/* ip: the same */
 	jmp	entry_SYSENTER_compat_after_hwframe
 SYM_CODE_END(ring1_entry_SYSENTER_compat)
-#else
-SYM_CODE_START(ring1_entry_SYSCALL_compat)
-SYM_INNER_LABEL(ring1_entry_SYSENTER_compat, SYM_L_GLOBAL)
+#endif
+
+/*
+ * 32-bit system calls when there are none. Every program can reach these: the
+ * monitor's GDT has __USER32_CS.
+ */
+SYM_CODE_START(ring1_entry_SYSCALL32_ignore)
 	UNWIND_HINT_ENTRY
 	ENDBR
-	/* The user ran 32-bit code of its own making: as if it had not returned. */
-	int3
-SYM_CODE_END(ring1_entry_SYSCALL_compat)
-#endif
+	movq	%rsp, PER_CPU_VAR(cpu_tss_rw + TSS_sp2)
+	movq	PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rsp
+	pushq	$__USER_DS
+	pushq	PER_CPU_VAR(cpu_tss_rw + TSS_sp2)
+	pushq	%r11
+	pushq	$__USER32_CS
+	pushq	%rcx
+	pushq	$-1				/* orig_ax */
+	PUSH_AND_CLEAR_REGS rax=$-ENOSYS
+	UNTRAIN_RET
+	jmp	ring1_restore_regs_and_return_to_usermode
+SYM_CODE_END(ring1_entry_SYSCALL32_ignore)
+
+/* As natively with a null SYSENTER_CS, but nobody knows where it was. */
+SYM_CODE_START(ring1_entry_SYSENTER_ignore)
+	UNWIND_HINT_ENTRY
+	ENDBR
+	movq	$__USER_DS, VCPU(RING1_PAGE_FRAME(RING1_EVENT_NORMAL) + RING1_FRAME_SS)
+	movq	$0, VCPU(RING1_PAGE_FRAME(RING1_EVENT_NORMAL) + RING1_FRAME_SP)
+	movq	$__USER32_CS, VCPU(RING1_PAGE_FRAME(RING1_EVENT_NORMAL) + RING1_FRAME_CS)
+	movq	$0, VCPU(RING1_PAGE_FRAME(RING1_EVENT_NORMAL) + RING1_FRAME_IP)
+	movl	$0, VCPU(RING1_PAGE_FRAME(RING1_EVENT_NORMAL) + RING1_FRAME_ERROR)
+	movl	$X86_TRAP_GP, VCPU(RING1_PAGE_FRAME(RING1_EVENT_NORMAL) + RING1_FRAME_VECTOR)
+	jmp	ring1_entry_user
+SYM_CODE_END(ring1_entry_SYSENTER_ignore)
 
 /*
  * From the frame of an event to struct pt_regs, with error code and vector in
@@ -261,6 +288,7 @@ SYM_INNER_LABEL(ring1_win_kernel_end, SYM_L_GLOBAL)
 	UNWIND_HINT_REGS
 	call	fixup_bad_iret
 	movq	%rax, %rdi
+.Luser_event:
 	call	sync_regs
 	movq	%rax, %rsp
 	ENCODE_FRAME_POINTER
@@ -290,14 +318,19 @@ SYM_CODE_END(ring1_entry_kernel)
 
 /*
  * Events that may come anywhere, also before the kernel has its stack: each class
- * has one, the IST stack of the native handler. In: RSP anything.
+ * has one, the IST stack of the native handler. In: RSP anything. One from ring 3
+ * whose handler may sleep goes on on the task's stack: from_user.
  */
-.macro IST_ENTRY name class ist handler
+.macro IST_ENTRY name class ist handler from_user
 SYM_CODE_START(\name)
 	UNWIND_HINT_ENTRY
 	ENDBR
 	movq	PER_CPU_VAR(cpu_tss_rw + TSS_ist(\ist)), %rsp
 	PUSH_EVENT \class
+	.ifnb \from_user
+	testb	$3, CS(%rsp)
+	jnz	\from_user
+	.endif
 	call	\handler
 .endm
 
@@ -321,7 +354,7 @@ SYM_CODE_START(\name)
 	RETURN_BY_HYPERCALL RING1_IRET_UNMASK_NMI
 SYM_CODE_END(ring1_entry_nmi)
 
-	IST_ENTRY ring1_entry_mc RING1_EVENT_MC IST_MC ring1_event_mc
+	IST_ENTRY ring1_entry_mc RING1_EVENT_MC IST_MC ring1_event_mc from_user=.Luser_event
 	RETURN_BY_HYPERCALL 0
 SYM_CODE_END(ring1_entry_mc)
 

@@ -7,6 +7,7 @@
 #include <linux/init.h>
 #include <linux/nospec.h>
 #include <asm/desc.h>
+#include <asm/ia32.h>
 #include <asm/idtentry.h>
 #include <asm/irq_vectors.h>
 #include <asm/setup.h>
@@ -14,6 +15,9 @@
 #include <asm/trapnr.h>
 #include <asm/traps.h>
 #include "ring1.h"
+
+#define INT80_INSN_SIZE	2
+#define INT80_ERROR_IDT	2	/* error code: "of the IDT" */
 
 #define SYSVEC(vector, function) [vector - FIRST_SYSTEM_VECTOR] = sysvec_##function
 
@@ -113,11 +117,28 @@ static noinstr void exception(struct pt_regs *regs, unsigned int vector, u32 err
 	case X86_TRAP_MF: return exc_coprocessor_error(regs);
 	case X86_TRAP_AC: return exc_alignment_check(regs, error);
 	case X86_TRAP_XF: return exc_simd_coprocessor_error(regs);
+#ifdef CONFIG_X86_MCE
+	case X86_TRAP_MC: return noist_exc_machine_check(regs);
+#endif
 #ifdef CONFIG_X86_CET
 	case X86_TRAP_CP: return exc_control_protection(regs, error);
 #endif
 	default: return unknown_exception(regs, vector);
 	}
+}
+
+/*
+ * The user may execute it in any case: the monitor's gate does not know whether there
+ * are 32-bit system calls. Without, it is #GP as a kernel's own gate raises it.
+ */
+static noinstr void int80(struct pt_regs *regs)
+{
+	if (ia32_enabled()) {
+		do_int80_emulation(regs);
+		return;
+	}
+	regs->ip -= INT80_INSN_SIZE;
+	exc_general_protection(regs, IA32_SYSCALL_VECTOR * 8 + INT80_ERROR_IDT);
 }
 
 /* From ring 3, and normal events from ring 1. orig_ax: error code, then vector. */
@@ -135,10 +156,8 @@ __visible noinstr void ring1_event(struct pt_regs *regs)
 			early_exception(regs, vector, error);
 			instrumentation_end();
 		}
-#ifdef CONFIG_IA32_EMULATION
 	} else if (vector == IA32_SYSCALL_VECTOR && user_mode(regs)) {
-		do_int80_emulation(regs);
-#endif
+		int80(regs);
 	} else {
 		interrupt(regs, vector);
 	}
@@ -180,6 +199,7 @@ __visible noinstr void ring1_event_nmi(struct pt_regs *regs)
 	put_back(&s);
 }
 
+/* From ring 1 only; from ring 3 it is ring1_event(). */
 __visible noinstr void ring1_event_mc(struct pt_regs *regs)
 {
 	struct set_aside s;
@@ -212,4 +232,6 @@ void __init ring1_event_init(void)
 	/* What entry_64.S makes of it. */
 	BUILD_BUG_ON(offsetof(struct x86_hw_tss, ist) != offsetof(struct x86_hw_tss, sp2) + 16);
 	pv_ops.cpu.write_idt_entry = ring1_write_idt_entry;
+	/* Never an interrupt: it could not be told from the user's INT. */
+	set_bit(IA32_SYSCALL_VECTOR, system_vectors);
 }

@@ -30,7 +30,9 @@ asmlinkage void ring1_entry_mc(void);
 asmlinkage void ring1_entry_df(void);
 asmlinkage void ring1_entry_SYSCALL_64(void);
 asmlinkage void ring1_entry_SYSCALL_compat(void);
+asmlinkage void ring1_entry_SYSCALL32_ignore(void);
 asmlinkage void ring1_entry_SYSENTER_compat(void);
+asmlinkage void ring1_entry_SYSENTER_ignore(void);
 extern const char ring1_win_user_begin[], ring1_win_user_end[];
 extern const char ring1_win_kernel_begin[], ring1_win_kernel_end[];
 

@@ -19,10 +19,12 @@
 #include <asm/cpufeature.h>
 #include <asm/desc.h>
 #include <asm/fsgsbase.h>
+#include <asm/ia32.h>
 #include <asm/paravirt.h>
 #include <asm/reboot.h>
 #include <asm/ring1.h>
 #include <asm/setup.h>
+#include <asm/x86_init.h>
 #include "ring1.h"
 
 DEFINE_PER_CPU_PAGE_ALIGNED(struct ring1_vcpu_page, ring1_vcpu);
@@ -64,14 +66,18 @@ void ring1_register(void)
 		.entry_mc		= (unsigned long)ring1_entry_mc,
 		.entry_df		= (unsigned long)ring1_entry_df,
 		.entry_syscall64	= (unsigned long)ring1_entry_SYSCALL_64,
-		.entry_syscall32	= (unsigned long)ring1_entry_SYSCALL_compat,
-		.entry_sysenter32	= (unsigned long)ring1_entry_SYSENTER_compat,
+		.entry_syscall32	= (unsigned long)ring1_entry_SYSCALL32_ignore,
+		.entry_sysenter32	= (unsigned long)ring1_entry_SYSENTER_ignore,
 		.window	= {
 			{ (unsigned long)ring1_win_user_begin, (unsigned long)ring1_win_user_end },
 			{ (unsigned long)ring1_win_kernel_begin,
 			  (unsigned long)ring1_win_kernel_end },
 		},
 	};
+	if (ia32_enabled()) {
+		s->entry_syscall32 = (unsigned long)ring1_entry_SYSCALL_compat;
+		s->entry_sysenter32 = (unsigned long)ring1_entry_SYSENTER_compat;
+	}
 	if (ring1_hc_vcpu_register(shared_page_phys()))
 		panic("ring1: the monitor refuses this CPU\n");
 	ring1_mmu_init_cpu();
@@ -105,9 +111,9 @@ static void ring1_power_off(void)
 
 static int ring1_panic(struct notifier_block *nb, unsigned long event, void *unused)
 {
-	/* With a time-out set, the restart tells; without, nothing else would. */
+	/* The restart at the end of the panic tells; make sure that there is one. */
 	if (!panic_timeout)
-		ring1_hc_shutdown(RING1_SHUTDOWN_CRASH);
+		panic_timeout = -1;
 	return NOTIFY_DONE;
 }
 
@@ -115,6 +121,12 @@ static struct notifier_block ring1_panic_block = {
 	.notifier_call = ring1_panic,
 	.priority = INT_MIN,
 };
+
+/* As early as code may run that KASAN instruments. */
+static void __init ring1_arch_setup(void)
+{
+	atomic_notifier_chain_register(&panic_notifier_list, &ring1_panic_block);
+}
 
 /*
  * Until alternatives are applied, this_cpu_cmpxchg16b() is a function that turns
@@ -165,6 +177,7 @@ void __init ring1_init(void)
 	machine_ops.restart = ring1_restart;
 	machine_ops.emergency_restart = ring1_emergency_restart;
 	machine_ops.power_off = ring1_power_off;
+	x86_init.oem.arch_setup = ring1_arch_setup;
 }
 
 static void ring1_apic_eoi(void)
@@ -214,7 +227,6 @@ static int __init ring1_late_init(void)
 	if (!boot_cpu_has(X86_FEATURE_RING1))
 		return 0;
 	pr_info("this kernel runs in ring 1, monitor ABI version %ld\n", ring1_hc_abi_version());
-	atomic_notifier_chain_register(&panic_notifier_list, &ring1_panic_block);
 	return sysfs_create_group(hypervisor_kobj, &ring1_group);
 }
 late_initcall(ring1_late_init);
