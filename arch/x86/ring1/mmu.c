@@ -2,7 +2,8 @@
 /*
  * Address spaces and translations: pv_ops.mmu. The monitor shadows the page tables
  * and sees writes to them by itself, so far; all of them go through the hooks
- * nevertheless.
+ * nevertheless, but those to a table no processor has been given yet: the
+ * kernel's half of a new PGD in pgd_ctor(), the trampoline's PGD, init_top_pgt[511].
  */
 #include <linux/export.h>
 #include <linux/init.h>
@@ -66,6 +67,47 @@ bool ring1_pt_clear_bit(void *entry, unsigned int bit)
 	return test_and_clear_bit(bit, entry);
 }
 
+/*
+ * Lazy mode: between enter and leave, writes may wait for each other. None does as
+ * long as the monitor sees each by itself, but this is where a batch begins and ends.
+ * It belongs to the task.
+ */
+static DEFINE_PER_CPU(unsigned int, ring1_lazy_depth);
+
+static void ring1_enter_lazy_mmu(void)
+{
+	this_cpu_inc(ring1_lazy_depth);
+}
+
+static void ring1_leave_lazy_mmu(void)
+{
+	this_cpu_dec(ring1_lazy_depth);
+}
+
+static void ring1_flush_lazy_mmu(void)
+{
+	preempt_disable();
+	if (this_cpu_read(ring1_lazy_depth)) {
+		arch_leave_lazy_mmu_mode();
+		arch_enter_lazy_mmu_mode();
+	}
+	preempt_enable();
+}
+
+static void ring1_start_context_switch(struct task_struct *prev)
+{
+	if (!this_cpu_read(ring1_lazy_depth))
+		return;
+	arch_leave_lazy_mmu_mode();
+	set_tsk_thread_flag(prev, TIF_LAZY_MMU_UPDATES);
+}
+
+static void ring1_end_context_switch(struct task_struct *next)
+{
+	if (test_and_clear_tsk_thread_flag(next, TIF_LAZY_MMU_UPDATES))
+		arch_enter_lazy_mmu_mode();
+}
+
 static void ring1_set_pte(pte_t *ptep, pte_t pte)
 {
 	write_entry(ptep, pte.pte);
@@ -102,6 +144,11 @@ void __init ring1_mmu_init(void)
 	pv_ops.mmu.write_cr2 = ring1_write_cr2;
 	pv_ops.mmu.read_cr3 = ring1_read_cr3;
 	pv_ops.mmu.write_cr3 = ring1_write_cr3;
+	pv_ops.cpu.start_context_switch = ring1_start_context_switch;
+	pv_ops.cpu.end_context_switch = ring1_end_context_switch;
+	pv_ops.mmu.lazy_mode.enter = ring1_enter_lazy_mmu;
+	pv_ops.mmu.lazy_mode.leave = ring1_leave_lazy_mmu;
+	pv_ops.mmu.lazy_mode.flush = ring1_flush_lazy_mmu;
 	pv_ops.mmu.set_pte = ring1_set_pte;
 	pv_ops.mmu.set_pmd = ring1_set_pmd;
 	pv_ops.mmu.set_pud = ring1_set_pud;
