@@ -9,11 +9,13 @@
 #define pr_fmt(fmt) "ring1: " fmt
 
 #include <linux/init.h>
+#include <linux/kexec.h>
 #include <linux/kobject.h>
 #include <linux/panic.h>
 #include <linux/panic_notifier.h>
 #include <linux/percpu.h>
 #include <linux/reboot.h>
+#include <linux/syscore_ops.h>
 #include <linux/sysfs.h>
 #include <asm/apic.h>
 #include <asm/cpufeature.h>
@@ -24,6 +26,7 @@
 #include <asm/reboot.h>
 #include <asm/ring1.h>
 #include <asm/setup.h>
+#include <asm/smp.h>
 #include <asm/x86_init.h>
 #include "ring1.h"
 
@@ -87,6 +90,30 @@ void ring1_init_cpu(void)
 {
 	if (boot_cpu_has(X86_FEATURE_RING1))
 		ring1_register();
+}
+
+/**
+ * ring1_exit_cpu - make this CPU a trap vCPU again
+ *
+ * For the next kernel, which does not know of this one's entry points. Interrupts are
+ * off and stay off, and no exception is delivered any more.
+ */
+void ring1_exit_cpu(void)
+{
+	if (boot_cpu_has(X86_FEATURE_RING1))
+		ring1_hc_vcpu_unregister();
+}
+
+/*
+ * INIT makes it a CPU again. Before a kexec, the monitor's hands come off the memory
+ * that will be the next kernel's; in a panic, NMIs may still come here.
+ */
+static void ring1_stop_this_cpu(void)
+{
+	if (kexec_in_progress)
+		ring1_exit_cpu();
+	for (;;)
+		native_halt();
 }
 
 static bool panicking(void)
@@ -177,6 +204,7 @@ void __init ring1_init(void)
 	machine_ops.restart = ring1_restart;
 	machine_ops.emergency_restart = ring1_emergency_restart;
 	machine_ops.power_off = ring1_power_off;
+	smp_ops.stop_this_cpu = ring1_stop_this_cpu;
 	x86_init.oem.arch_setup = ring1_arch_setup;
 }
 
@@ -222,11 +250,25 @@ static struct attribute *ring1_attrs[] = {
 
 static const struct attribute_group ring1_group = { .attrs = ring1_attrs };
 
+/*
+ * Both resume where nothing is registered with the monitor, and not in ring1_init().
+ * Suspend to idle does not come here.
+ */
+static int ring1_suspend(void *data)
+{
+	pr_err("no suspend to memory or disk in ring 1\n");
+	return -EOPNOTSUPP;
+}
+
+static const struct syscore_ops ring1_syscore_ops = { .suspend = ring1_suspend };
+static struct syscore ring1_syscore = { .ops = &ring1_syscore_ops };
+
 static int __init ring1_late_init(void)
 {
 	if (!boot_cpu_has(X86_FEATURE_RING1))
 		return 0;
 	pr_info("this kernel runs in ring 1, monitor ABI version %ld\n", ring1_hc_abi_version());
+	register_syscore(&ring1_syscore);
 	return sysfs_create_group(hypervisor_kobj, &ring1_group);
 }
 late_initcall(ring1_late_init);

@@ -18,6 +18,7 @@
 
 void __init ring1_init(void);
 void ring1_init_cpu(void);
+void ring1_exit_cpu(void);
 #endif
 
 #else /* !CONFIG_RING1_GUEST */
@@ -25,6 +26,7 @@ void ring1_init_cpu(void);
 #ifndef __ASSEMBLY__
 static inline void ring1_init(void) { }
 static inline void ring1_init_cpu(void) { }
+static inline void ring1_exit_cpu(void) { }
 #endif
 
 #endif /* CONFIG_RING1_GUEST */
