@@ -50,6 +50,11 @@ static phys_addr_t shared_page_phys(void)
 	return per_cpu_ptr_to_phys(page);
 }
 
+unsigned long ring1_shared_page(unsigned int cpu)
+{
+	return (unsigned long)per_cpu_ptr(&ring1_vcpu, cpu);
+}
+
 /**
  * ring1_register - tell the monitor where this CPU's page and entry points are
  *

@@ -42,6 +42,9 @@ static inline void ring1_exit_cpu(void) { }
 unsigned long ring1_pt_xchg(void *entry, unsigned long value);
 bool ring1_pt_try_cmpxchg(void *entry, void *old, unsigned long value);
 bool ring1_pt_clear_bit(void *entry, unsigned int bit);
+
+/* The page that entry code reads, as the TSS natively: no breakpoints there. */
+unsigned long ring1_shared_page(unsigned int cpu);
 #endif
 
 #endif /* _ASM_X86_RING1_H */
