@@ -25,6 +25,8 @@ enum insn_class {
 	INSN_SYSRET,
 	INSN_STAC,
 	INSN_CLAC,
+	INSN_MONITOR,
+	INSN_MWAIT,
 };
 
 static enum insn_class classify_group7(const struct x86_emulate_ctxt *ctxt)
@@ -38,8 +40,10 @@ static enum insn_class classify_group7(const struct x86_emulate_ctxt *ctxt)
 		return INSN_CLAC;
 	case 0xcb:
 		return INSN_STAC;
-	case 0xc8:				/* MONITOR */
-	case 0xc9:				/* MWAIT */
+	case 0xc8:
+		return INSN_MONITOR;
+	case 0xc9:
+		return INSN_MWAIT;
 	case 0xd1:				/* XSETBV */
 		return INSN_KVM;
 	}
@@ -104,7 +108,7 @@ static enum insn_class classify(const struct x86_emulate_ctxt *ctxt)
 	case 0xcf:
 		return INSN_IRET;
 	case 0xff:				/* far CALL, far JMP */
-		return (ctxt->modrm >> 3 & 5) == 1 || (ctxt->modrm >> 3 & 7) == 5 ?
+		return (ctxt->modrm >> 3 & 7) == 3 || (ctxt->modrm >> 3 & 7) == 5 ?
 		       INSN_KVM : INSN_NOT_PRIVILEGED;
 	default:
 		return INSN_NOT_PRIVILEGED;
@@ -200,6 +204,10 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 	case INSN_CLAC:
 		v->rflags &= ~X86_EFLAGS_AC;
 		break;
+	case INSN_MONITOR:
+		return kvm_emulate_monitor(vcpu);
+	case INSN_MWAIT:
+		return kvm_emulate_mwait(vcpu);
 	default:
 		return -EINVAL;
 	}
@@ -210,14 +218,12 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 
 static bool may_emulate(const struct vcpu_ring1 *v, enum insn_class class)
 {
-	const struct x86_emulate_ctxt *ctxt = v->vcpu.arch.emulate_ctxt;
-
 	/* The user's privileged instructions are its kernel's business; ports may be open. */
 	if (v->user)
 		return class == INSN_IO;
 	if (v->exit.vector == UD_VECTOR)
-		return class == INSN_STAC || class == INSN_CLAC ||
-		       (class == INSN_KVM && (ctxt->modrm == 0xc8 || ctxt->modrm == 0xc9));
+		return class == INSN_STAC || class == INSN_CLAC || class == INSN_MONITOR ||
+		       class == INSN_MWAIT;
 	return class != INSN_NOT_PRIVILEGED;
 }
 

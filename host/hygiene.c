@@ -13,6 +13,10 @@
  *	IBPB on entry, on VM exit	x	x	as the host does it for others
  *	BHI fought, in whatever way	BHB as well; BHI_DIS_S separates CPL 3 only
  *
+ * Where exits do without IBPB it comes when the vCPU leaves the processor: retpolines
+ * protect the host's kernel only, not the VMM or another guest, which Linux and KVM
+ * protect by an IBPB when they switch tasks or vCPUs.
+ *
  * AMD's untraining of returns follows the kernel's alternatives in world.S, and
  * VERW on the way in, too. SPEC_CTRL stays the host's in the guest world.
  */
@@ -37,6 +41,8 @@ unsigned int ring1_hygiene_choose(const struct ring1_mitigations *m)
 		bits |= RING1_HYGIENE_RSB;
 	if ((m->spectre_v2 && !m->retpoline) || m->ibpb_entry)
 		bits |= RING1_HYGIENE_IBPB | RING1_HYGIENE_RSB;
+	else if (m->spectre_v2 && m->ibpb)
+		bits |= RING1_HYGIENE_IBPB_PUT;
 	if (m->bhi)
 		bits |= RING1_HYGIENE_BHB;
 	return bits;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Branch hygiene on exit: what hygiene.c decides at load, world.S does. Ring 1 and
+ * Branch hygiene on exit: what hygiene.c decides at load, world.S and vcpu.c do. Ring 1 and
  * ring 0 are one predictor mode to the processor, so everything that a VM exit
  * would flush or fence is done here by hand.
  */
@@ -10,6 +10,7 @@
 #define RING1_HYGIENE_IBPB	1	/* flush indirect predictions */
 #define RING1_HYGIENE_RSB	2	/* overwrite return predictions */
 #define RING1_HYGIENE_BHB	4	/* overwrite the branch history */
+#define RING1_HYGIENE_IBPB_PUT	8	/* not on exit, but in vcpu_put() */
 
 #ifndef __ASSEMBLY__
 

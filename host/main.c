@@ -75,7 +75,10 @@ static u32 get_interrupt_shadow(struct kvm_vcpu *vcpu)
 
 static void patch_hypercall(struct kvm_vcpu *vcpu, unsigned char *code)
 {
-	/* VMCALL and VMMCALL belong to a hypervisor above us: nothing to patch. */
+	/* VMCALL and VMMCALL belong to a hypervisor above us: UD2, and a NOP. */
+	static const u8 ud2[] = { 0x0f, 0x0b, 0x90 };
+
+	memcpy(code, ud2, sizeof(ud2));
 }
 
 static bool get_nmi_mask(struct kvm_vcpu *vcpu)
@@ -163,7 +166,14 @@ static bool apic_init_signal_blocked(struct kvm_vcpu *vcpu)
 	return false;
 }
 
-static struct kvm_x86_nested_ops nested_ops;
+/* KVM calls this one without a test, for KVM_SET_VCPU_EVENTS. */
+static void leave_nested(struct kvm_vcpu *vcpu)
+{
+}
+
+static struct kvm_x86_nested_ops nested_ops = {
+	.leave_nested = leave_nested,
+};
 
 static struct kvm_x86_ops ring1_ops __initdata = {
 	.name = KBUILD_MODNAME,

@@ -100,15 +100,9 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 
 	if (plain) {
 		if (msr->index == MSR_FS_BASE)
-			save_live_segments(v);
+			ring1_take_segments(v);
 		*plain = msr->data;
-		if (msr->index == MSR_TSC_AUX)
-			return ring1_load_tsc_aux(v);
-		if (msr->index == MSR_FS_BASE) {
-			v->segments_live = false;
-			v->conf->segments = true;
-		}
-		return 0;
+		return msr->index == MSR_TSC_AUX ? ring1_load_tsc_aux(v) : 0;
 	}
 
 	switch (msr->index) {

@@ -111,14 +111,12 @@ void ring1_set_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg)
 	if (is_noncanonical_msr_address(var->base, vcpu))
 		v->segment[seg].base = 0;
 
-	save_live_segments(v);
+	ring1_take_segments(v);
 	*selector = hardware_selector(v, var->selector);
 	if (seg == VCPU_SREG_FS)
 		v->host->guest_fs = v->segment[seg].base;
 	else if (seg == VCPU_SREG_GS)
 		v->gs_base = v->segment[seg].base;
-	v->segments_live = false;
-	v->conf->segments = true;
 }
 
 int ring1_get_cpl(struct kvm_vcpu *vcpu)
@@ -216,8 +214,11 @@ bool ring1_get_if_flag(struct kvm_vcpu *vcpu)
 	return ring1_get_vif(to_ring1(vcpu));
 }
 
-/* What the guest armed goes into the hardware at the next enter (run.c). */
+/*
+ * What the guest armed goes into the hardware at the next enter (run.c). A VMM's value
+ * is not checked: the upper half would fault, and with GD the exit's own MOV DR7.
+ */
 void ring1_set_dr7(struct kvm_vcpu *vcpu, unsigned long value)
 {
-	to_ring1(vcpu)->dr7 = value;
+	to_ring1(vcpu)->dr7 = (u32)value & ~DR7_GD;
 }

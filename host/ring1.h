@@ -119,7 +119,8 @@ struct vcpu_ring1 {
 
 	/* Host state parked while the guest's is in the registers. */
 	bool			loaded;		/* prepare_switch_to_guest() ran */
-	bool			segments_live;	/* the registers hold the guest's selectors */
+	bool			segments_live;	/* the registers know the guest's selectors best */
+	bool			guest_selectors;	/* they may have been loaded from its GDT */
 	bool			pge_off;
 	u16			host_ds, host_es, host_fs, host_gs, host_ldt;
 	u64			host_fs_base, host_kernel_gs_base, host_cr3;
@@ -175,6 +176,7 @@ void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void ring1_vcpu_put(struct kvm_vcpu *vcpu);
 void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu);
 void ring1_save_segments(struct vcpu_ring1 *v);
+void ring1_take_segments(struct vcpu_ring1 *v);
 int ring1_load_tsc_aux(struct vcpu_ring1 *v);
 int ring1_uret_init(void);
 

@@ -101,9 +101,18 @@ static void prepare_enter(struct vcpu_ring1 *v)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
 
+	u16 ldt = kvm_read_ldt();
+
+	/* By an interrupt, of another thread's modify_ldt(). It is an address of the host's. */
+	if (unlikely(ldt)) {
+		v->host_ldt = ldt;
+		kvm_load_ldt(0);
+	}
 	ring1_mmu_sync_root(v);
-	if (unlikely(v->conf->segments))
+	if (unlikely(v->conf->segments)) {
 		ring1_check_selectors(v);
+		v->guest_selectors = true;
+	}
 	v->stack->notes = 0;
 	v->stack->enter.gs_base = v->gs_base;
 	v->stack->enter.ax = vcpu->arch.regs[VCPU_REGS_RAX];
@@ -313,10 +322,13 @@ static void handle_host_interrupt(struct kvm_vcpu *vcpu, u64 vector)
 	vcpu->arch.at_instruction_boundary = true;
 }
 
-/* What vcpu_enter_guest() asks before it enters; breakpoints of the host it disarms. */
+/*
+ * What vcpu_enter_guest() asks before it enters; breakpoints of the host it disarms. When
+ * the host reboots, KVM gives SYSCALL back to it.
+ */
 static bool must_leave(struct kvm_vcpu *vcpu)
 {
-	return vcpu->mode == EXITING_GUEST_MODE || kvm_request_pending(vcpu) ||
+	return vcpu->mode == EXITING_GUEST_MODE || kvm_request_pending(vcpu) || kvm_rebooting ||
 	       xfer_to_guest_mode_work_pending() || test_thread_flag(TIF_NEED_FPU_LOAD) ||
 	       hw_breakpoint_active();
 }
@@ -346,6 +358,9 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 	ring1_recheck_events(v);
 	if (must_leave(vcpu))
 		return false;
+	/* It may have turned on PEBS or BTS, see park_host_extras(). */
+	if (vector != RING1_EXIT_HYPERCALL && boot_cpu_has(X86_FEATURE_DS))
+		return false;
 	++vcpu->stat.exits;
 	return true;
 }
@@ -362,6 +377,11 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 
 	if (run_flags & KVM_RUN_FORCE_IMMEDIATE_EXIT)
 		smp_send_reschedule(vcpu->cpu);
+	if (unlikely(kvm_rebooting)) {
+		kvm_make_request(KVM_REQ_VM_DEAD, vcpu);
+		v->exit.vector = RING1_EXIT_HANDLED;
+		return EXIT_FASTPATH_NONE;
+	}
 	if (!can_enter(v)) {
 		v->exit.vector = RING1_EXIT_EMULATE;
 		return EXIT_FASTPATH_NONE;

@@ -10,8 +10,11 @@
 #include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/fsgsbase.h>
+#include <asm/mmu.h>
+#include <asm/msr.h>
 #include <asm/tlbflush.h>
 #include "x86.h"
+#include "hygiene.h"
 #include "ring1.h"
 
 /*
@@ -123,6 +126,11 @@ void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event)
 	v->guest_idt = (struct desc_ptr) { .size = 0xffff };
 	v->guest_gdt = (struct desc_ptr) { .size = 0xffff };
 	v->gs_base = 0;
+	ring1_take_segments(v);
+	v->host->ds = 0;
+	v->host->es = 0;
+	v->host->fs = 0;
+	v->host->gs = 0;
 	v->host->guest_fs = 0;
 	if (!init_event) {
 		v->kernel_gs_base = 0;
@@ -176,6 +184,19 @@ void ring1_save_segments(struct vcpu_ring1 *v)
 	v->host->guest_fs = rdfsbase();
 }
 
+/**
+ * ring1_take_segments - let memory have the guest's selectors and FS base
+ * @v:	vCPU; what its caller changes behind this is loaded at the next enter
+ */
+void ring1_take_segments(struct vcpu_ring1 *v)
+{
+	preempt_disable();
+	ring1_save_segments(v);
+	v->segments_live = false;
+	v->conf->segments = true;
+	preempt_enable();
+}
+
 void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
@@ -200,25 +221,33 @@ void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu)
 	v->loaded = true;
 }
 
+/* Also if it is the same one: the descriptor behind it was the guest's. */
+#define RESTORE_SELECTOR(seg, selector, load)			\
+do {								\
+	u16 __now;						\
+								\
+	savesegment(seg, __now);				\
+	if (__now != (selector) || (selector) > 3)		\
+		load;						\
+} while (0)
+
 static void prepare_switch_to_host(struct vcpu_ring1 *v)
 {
 	if (!v->loaded)
 		return;
 	++v->vcpu.stat.host_state_reload;
 
-	if (v->segments_live) {
-		ring1_save_segments(v);
-		v->segments_live = false;
-		if (v->host->ds != v->host_ds)
-			loadsegment(ds, v->host_ds);
-		if (v->host->es != v->host_es)
-			loadsegment(es, v->host_es);
-		if (v->host->fs != v->host_fs)
-			loadsegment(fs, v->host_fs);
-		if (v->host->gs != v->host_gs)
-			load_gs_index(v->host_gs);
+	ring1_save_segments(v);
+	v->segments_live = false;
+	if (v->guest_selectors) {
+		RESTORE_SELECTOR(ds, v->host_ds, loadsegment(ds, v->host_ds));
+		RESTORE_SELECTOR(es, v->host_es, loadsegment(es, v->host_es));
+		RESTORE_SELECTOR(fs, v->host_fs, loadsegment(fs, v->host_fs));
+		RESTORE_SELECTOR(gs, v->host_gs, load_gs_index(v->host_gs));
+		v->guest_selectors = false;
 	}
-	if (v->host_ldt)
+	/* Another thread may have removed it: the descriptor is stale then. */
+	if (v->host_ldt && READ_ONCE(current->mm->context.ldt))
 		kvm_load_ldt(v->host_ldt);
 	wrfsbase(v->host_fs_base);
 	wrmsrl(MSR_KERNEL_GS_BASE, v->host_kernel_gs_base);
@@ -230,6 +259,9 @@ void ring1_vcpu_put(struct kvm_vcpu *vcpu)
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	unsigned long flags;
 
+	/* Next comes user code, the VMM's or another vCPU's. */
+	if (v->loaded && ring1_hygiene & RING1_HYGIENE_IBPB_PUT)
+		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 	prepare_switch_to_host(v);
 	if (v->pge_off) {
 		/* Flushes all PCIDs, so the guest's translations as well. */

@@ -12,6 +12,7 @@
 #define IBPB	RING1_HYGIENE_IBPB
 #define RSB	RING1_HYGIENE_RSB
 #define BHB	RING1_HYGIENE_BHB
+#define PUT	RING1_HYGIENE_IBPB_PUT
 
 /* A row of the table: how Linux says that it runs in this mode, and what is to be done. */
 struct mode {
@@ -24,9 +25,9 @@ struct mode {
 static const struct mode modes[] = {
 	{ "not affected",	false, false, {},				0 },
 	{ "mitigations=off",	true, true, {},					0 },
-	{ "retpoline",		true, false, { X86_FEATURE_RETPOLINE },		RSB },
+	{ "retpoline",		true, false, { X86_FEATURE_RETPOLINE },		RSB | PUT },
 	{ "eIBRS + retpoline",	true, false, { X86_FEATURE_RETPOLINE, X86_FEATURE_IBRS_ENHANCED },
-	  RSB },
+	  RSB | PUT },
 	/* Linux sets RETPOLINE as well. */
 	{ "LFENCE",		true, false,
 	  { X86_FEATURE_RETPOLINE, X86_FEATURE_RETPOLINE_LFENCE },	IBPB | RSB },
@@ -97,6 +98,7 @@ TEST(no_combination_of_choices_uses_stale_predictions)
 		EXPECT_EQ(m.ibpb_entry || (m.spectre_v2 && !m.retpoline), !!(got & IBPB));
 		EXPECT_EQ(m.ibpb_entry || m.spectre_v2, !!(got & RSB));
 		EXPECT_EQ(m.bhi, !!(got & BHB));
+		EXPECT_EQ(m.spectre_v2 && m.ibpb && !(got & IBPB), !!(got & PUT));
 	}
 }
 

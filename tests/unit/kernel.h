@@ -83,7 +83,8 @@ static struct {
 	u64 feature[32], bug[2];
 	u64 msr_smask, msr_s_cet;
 	unsigned long cr2, cr3, cr4, dr6;
-	bool host_breakpoint, mitigations_off, cc_state, cc_memory;
+	u16 ldt;
+	bool rebooting, host_breakpoint, mitigations_off, cc_state, cc_memory;
 	u32 apf_flags;
 	struct perf_guest_switch_msr *perf_msrs;
 	int nr_perf_msrs;
@@ -141,6 +142,11 @@ enum { CC_ATTR_MEM_ENCRYPT, CC_ATTR_GUEST_STATE_ENCRYPT };
 #define rdmsrl(msr, var)	((void)rdmsrl_safe(msr, &(var)))
 #define wrmsrl(msr, value)	fake_note("wrmsr", msr, value)
 #define xsetbv(index, value)	fake_note("xsetbv", value, index)
+#define kvm_rebooting		fake.rebooting
+#define KVM_REQ_VM_DEAD		1
+#define kvm_make_request(request, vcpu) fake_note("request", request, 0)
+#define kvm_load_ldt(selector)	fake_note("ldt", fake.ldt = (selector), 0)
+#define kvm_read_ldt()		fake.ldt
 #define hw_breakpoint_active()	fake.host_breakpoint
 #define write_pkru(value)	fake_note("wrpkru", value, 0)
 #define update_debugctlmsr(value) fake_note("debugctl", value, 0)

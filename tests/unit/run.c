@@ -358,6 +358,36 @@ TEST_F(run, an_unarmed_dr7_is_not_loaded)
 	EXPECT_EQ(0x400, seen.dr7);
 }
 
+/* An LDT of the host's, which another thread's modify_ldt() loaded, is not the guest's. */
+TEST_F(run, no_ldt_in_the_guest)
+{
+	fake.ldt = 0x50;
+	run(&self->v);
+	EXPECT_TRUE(noted("ldt", 0, 0, true));
+	EXPECT_EQ(0x50, self->v.host_ldt);
+}
+
+/* KVM has taken the guest's SYSCALL MSRs away. */
+TEST_F(run, no_guest_runs_when_the_host_reboots)
+{
+	leave_after_interrupt = false;
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	fake.rebooting = true;
+	run(&self->v);
+	EXPECT_EQ(0, nr_entered);
+	EXPECT_NE(NULL, fake_done("request", 0));
+}
+
+/* An interrupt may have turned PEBS on: it is parked before the next run. */
+TEST_F(run, with_a_ds_area_interrupts_take_the_long_way)
+{
+	leave_after_interrupt = false;
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	fake_feature(X86_FEATURE_DS, true);
+	run(&self->v);
+	EXPECT_EQ(1, nr_entered);
+}
+
 /* One that an interrupt in between armed: KVM disarms it before the next run. */
 TEST_F(run, breakpoints_of_the_hosts_take_the_long_way)
 {
