@@ -15,18 +15,20 @@ ours() {
 }
 
 has_licence() {
-	! ours | while read -r f; do
-		head -n 2 "$f" | grep -q 'SPDX-License-Identifier: ' || echo "$f"
-	done | grep .
+	! ours | xargs awk '
+		FNR == 1 && file != "" { print file }
+		FNR == 1 { file = FILENAME }
+		FNR <= 2 && /SPDX-License-Identifier: / { file = "" }
+		END { if (file != "") print file }' | grep .
 }
 
 has_opening() {
-	! ours | grep -v '\.rst$' | while read -r f; do
-		awk '
-			/SPDX-License-Identifier/ || /^#!/ || /^# shellcheck / { next }
-			/^(#|\/\*|\/\/)?$/ { next }
-			{ print; exit }' "$f" | grep -qE '^(#| \*|/\*|//|\.\\") +[^ ]' || echo "$f"
-	done | grep .
+	! ours | grep -v '\.rst$' | xargs awk '
+		FNR == 1 { looking = 1 }
+		!looking || /SPDX-License-Identifier/ || /^#!/ || /^# shellcheck/ { next }
+		/^(#|\/\*|\/\/)?$/ { next }
+		!/^(#| \*|\/\*|\/\/|\.\\") +[^ ]/ { print FILENAME }
+		{ looking = 0 }' | grep .
 }
 
 has_claim() {

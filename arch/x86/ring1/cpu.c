@@ -161,8 +161,9 @@ static void ring1_load_gs_index(unsigned int selector)
 /* What the monitor needs of the TSS is the I/O bitmap. */
 static void ring1_load_tr_desc(void)
 {
-	WARN_ON_ONCE(ring1_hc_load_tr((unsigned long)&get_cpu_entry_area(smp_processor_id())->tss.x86_tss,
-				      __KERNEL_TSS_LIMIT));
+	struct tss_struct *tss = &get_cpu_entry_area(smp_processor_id())->tss;
+
+	WARN_ON_ONCE(ring1_hc_load_tr((unsigned long)&tss->x86_tss, __KERNEL_TSS_LIMIT));
 }
 
 static unsigned long ring1_store_tr(void)

@@ -19,7 +19,8 @@
 #define INT80_INSN_SIZE	2
 #define INT80_ERROR_IDT	2	/* error code: "of the IDT" */
 
-#define SYSVEC(vector, function) [vector - FIRST_SYSTEM_VECTOR] = sysvec_##function
+#define SYSVEC(vector, function) \
+	[(vector) - FIRST_SYSTEM_VECTOR] = sysvec_##function
 
 static const idtentry_t sysvec_table[NR_SYSTEM_VECTORS] = {
 	SYSVEC(LOCAL_TIMER_VECTOR,		apic_timer_interrupt),

@@ -36,6 +36,9 @@ asmlinkage void ring1_entry_SYSENTER_ignore(void);
 extern const char ring1_win_user_begin[], ring1_win_user_end[];
 extern const char ring1_win_kernel_begin[], ring1_win_kernel_end[];
 
+/* lib/cmpxchg16b_emu.S, Linux's */
+extern char this_cpu_cmpxchg16b_emu[];
+
 /* event.c, called from entry_64.S */
 asmlinkage void ring1_event(struct pt_regs *regs);
 asmlinkage void ring1_event_nmi(struct pt_regs *regs);

@@ -163,14 +163,10 @@ static void __init ring1_arch_setup(void)
 /*
  * Until alternatives are applied, this_cpu_cmpxchg16b() is a function that turns
  * interrupts off by CLI and restores them by POPF, which cannot. Put the real
- * instruction there: every processor that runs the monitor has it.
+ * instruction there: every processor that runs the monitor has it. The function's
+ * address is taken to write there, not to jump, so it needs no ENDBR.
  */
-extern char this_cpu_cmpxchg16b_emu[];
-
-/* Its address is taken to write there, not to jump. */
-asm(".pushsection .discard.noendbr\n\t"
-    ".long this_cpu_cmpxchg16b_emu\n\t"
-    ".popsection");
+asm(".pushsection .discard.noendbr; .long this_cpu_cmpxchg16b_emu; .popsection");
 
 static void __init use_cmpxchg16b(void)
 {
