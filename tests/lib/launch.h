@@ -108,6 +108,22 @@ static inline pid_t start(LAUNCH *self, char *const *options)
 	return self->pid;
 }
 
+/*
+ * The guest kernel itself, and commands typed into its shell on COM1. They are echoed, so
+ * a text to wait for must look different in them.
+ */
+static inline bool start_linux(LAUNCH *self, const char *commands, const char *append, int cpus)
+{
+	char line[256], number[8];
+
+	snprintf(self->kernel, sizeof(self->kernel), "/ring1/bzImage");
+	snprintf(line, sizeof(line), "console=ttyS0 quiet %s", append);
+	snprintf(number, sizeof(number), "%d", cpus);
+	return start(self, DO(line, "--initrd", "/ring1/initrd", "--mem", "128M", "--cpus",
+			      number)) > 0 &&
+	       write(self->in, commands, strlen(commands)) == (ssize_t)strlen(commands);
+}
+
 /* With a terminal of its own as input and output, messages apart. */
 static inline pid_t start_on_terminal(LAUNCH *self, char *const *options)
 {
