@@ -13,6 +13,7 @@
 #:   check      all tests; BATCH= and TEST= patterns select (tests/batches, TEST='host/*')
 #:   check-debug
 #:              the tests that a host kernel with KASAN and lockdep has something to say to
+#:   check-life        guests that come and go, by the hundred; see tests/batches-life
 #:   check-install
 #:              make install in a bootstrapped Debian, which then boots as a host
 #:   bench-quick
@@ -115,6 +116,9 @@ check-debug: guest debug-host launcher tests
 bench-quick: guest modules launcher tests
 	tests/bench/run
 
+check-life: guest modules launcher tests
+	$(rig)/run-tests tests/batches-life
+
 check-install: guest
 	$(rig)/need-packages mmdebstrap e2fsprogs
 	$(rig)/run-tests tests/batches-install
@@ -135,5 +139,5 @@ clean:
 	rm -rf build
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
-	modules launcher tests check check-debug check-install bench-quick install uninstall \
+	modules launcher tests check check-debug check-life check-install bench-quick install uninstall \
 	reference clean debug-host

@@ -222,17 +222,15 @@ void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu)
 }
 
 /* Also if it is the same one: the descriptor behind it was the guest's. */
-#define RESTORE_SELECTOR(seg, selector, load)			\
-do {								\
-	u16 __now;						\
-								\
-	savesegment(seg, __now);				\
-	if (__now != (selector) || (selector) > 3)		\
-		load;						\
-} while (0)
+static bool must_restore(u16 now, u16 host)
+{
+	return now != host || host > 3;
+}
 
 static void prepare_switch_to_host(struct vcpu_ring1 *v)
 {
+	u16 now;
+
 	if (!v->loaded)
 		return;
 	++v->vcpu.stat.host_state_reload;
@@ -240,10 +238,18 @@ static void prepare_switch_to_host(struct vcpu_ring1 *v)
 	ring1_save_segments(v);
 	v->segments_live = false;
 	if (v->guest_selectors) {
-		RESTORE_SELECTOR(ds, v->host_ds, loadsegment(ds, v->host_ds));
-		RESTORE_SELECTOR(es, v->host_es, loadsegment(es, v->host_es));
-		RESTORE_SELECTOR(fs, v->host_fs, loadsegment(fs, v->host_fs));
-		RESTORE_SELECTOR(gs, v->host_gs, load_gs_index(v->host_gs));
+		savesegment(ds, now);
+		if (must_restore(now, v->host_ds))
+			loadsegment(ds, v->host_ds);
+		savesegment(es, now);
+		if (must_restore(now, v->host_es))
+			loadsegment(es, v->host_es);
+		savesegment(fs, now);
+		if (must_restore(now, v->host_fs))
+			loadsegment(fs, v->host_fs);
+		savesegment(gs, now);
+		if (must_restore(now, v->host_gs))
+			load_gs_index(v->host_gs);
 		v->guest_selectors = false;
 	}
 	/* Another thread may have removed it: the descriptor is stale then. */

@@ -35,6 +35,8 @@ struct counters {
 	uint64_t count[MAX_REASONS];
 };
 
+#define BLANKS	"\n "
+
 static struct counters marks[MAX_MARKS];
 
 static uint64_t tsc(void)
@@ -58,12 +60,12 @@ static void read_counters(struct counters *c)
 	if (!file)
 		err(1, "%s", found.gl_pathv[0]);
 	while (fgets(line, sizeof(line), file) && c->nr < MAX_REASONS) {
-		char *word = strtok(line, " \n");
+		char *word = strtok(line, BLANKS);
 
 		if (!word || !strcmp(word, "reason"))
 			continue;
 		snprintf(c->reason[c->nr], sizeof(c->reason[0]), "%s", word);
-		while ((word = strtok(NULL, " \n")))
+		while ((word = strtok(NULL, BLANKS)))
 			c->count[c->nr] += strtoull(word, NULL, 10);
 		c->nr++;
 	}
@@ -129,7 +131,7 @@ static void print_exits(int nr_marks)
 static int run_operations(void)
 {
 	char serial[16];
-	char *argv[] = {
+	char *argv[16] = {
 		"guest-run", "exec /bench/operations /dev/ttyS3", "--serial", serial, NULL,
 	};
 	int pair[2], nr_marks, status;
@@ -150,7 +152,7 @@ static int run_operations(void)
 /* entry.S sends the TSC, eight bytes, over the first port. */
 static uint64_t entry_time(const char *probe)
 {
-	char *argv[] = {
+	char *argv[16] = {
 		"ring1", "run", "--kernel", (char *)probe, "--initrd", "/bench/initrd",
 		"--serial", "file:/tmp/probe", NULL,
 	};
@@ -168,7 +170,7 @@ static uint64_t entry_time(const char *probe)
 /* What the launcher needs before the entry is the same for both kernels. */
 static int run_boot(const char *probe)
 {
-	char *argv[] = {
+	char *argv[16] = {
 		"ring1", "run", "--kernel", "/ring1/bzImage", "--initrd", "/bench/initrd",
 		"--append", "console=ttyS0 panic=-1 rdinit=/bench/operations -- boot",
 		"--serial", "file:/tmp/console", "--serial", "file:/tmp/output", NULL,

@@ -33,7 +33,7 @@ indexed() {
 
 # Links to files, and names of documents without a link; relative to where they are.
 linked() {
-	! git grep -oE '<[^<>: ]*[^<>: _]>`_|[a-z0-9/-]+\.rst\>' -- README.md 'Documentation/*.rst' |
+	! git grep -oE '<[^<>: ]*[^<>: _]>`_|[A-Za-z0-9/-]+\.rst\>' -- README.md 'Documentation/*.rst' |
 		sed 's/>`_$//; s/:</:/' | sort -u | while IFS=: read -r f target; do
 		[ -e "${f%/*}/$target" ] || [ -e "$target" ] || echo "$f: $target"
 	done | grep .

@@ -321,7 +321,7 @@ SYM_CODE_END(ring1_entry_kernel)
 /*
  * Events that may come anywhere, also before the kernel has its stack: each class
  * has one, the IST stack of the native handler. In: RSP anything. One from ring 3
- * whose handler may sleep goes on on the task's stack: from_user.
+ * whose handler may sleep continues on the task's stack: from_user.
  */
 .macro IST_ENTRY name class ist handler from_user
 SYM_CODE_START(\name)
