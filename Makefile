@@ -13,7 +13,7 @@
 #:   check      all tests; BATCH= and TEST= patterns select (tests/batches, TEST='host/*')
 #:   check-debug
 #:              the tests that a host kernel with KASAN and lockdep has something to say to
-#:   check-life        guests that come and go, by the hundred; see tests/batches-life
+#:   check-life guests that come and go, by the hundred; see tests/batches-life
 #:   check-install
 #:              make install in a bootstrapped Debian, which then boots as a host
 #:   bench-quick
