@@ -13,11 +13,11 @@ static void __used offsets(void)
 	OFFSET(CONF_gdt, ring1_conf, gdt);
 	OFFSET(CONF_tr, ring1_conf, tr);
 	OFFSET(CONF_bounce, ring1_conf, bounce);
+	OFFSET(CONF_int80, ring1_conf, int80);
 	OFFSET(CONF_debug, ring1_conf, debug);
 	OFFSET(CONF_segments, ring1_conf, segments);
 	OFFSET(CONF_cr3, ring1_conf, cr3);
 	OFFSET(CONF_cr3_high, ring1_conf, cr3_high);
-	OFFSET(CONF_int80, ring1_conf, int80);
 	OFFSET(CONF_dr7, ring1_conf, dr7);
 	OFFSET(CONF_kernel_gs, ring1_conf, kernel_gs);
 	OFFSET(CONF_entry_user, ring1_conf, entry_user);

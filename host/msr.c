@@ -37,13 +37,6 @@ static u64 *plain_msr(struct vcpu_ring1 *v, u32 index)
 	}
 }
 
-static void save_live_segments(struct vcpu_ring1 *v)
-{
-	preempt_disable();
-	ring1_save_segments(v);
-	preempt_enable();
-}
-
 /* The GS base that is not in use. In a PV guest's kernel it is the user's. */
 static u64 get_kernel_gs_base(struct vcpu_ring1 *v)
 {
@@ -66,7 +59,7 @@ int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 
 	if (plain) {
 		if (msr->index == MSR_FS_BASE)
-			save_live_segments(v);
+			ring1_save_segments(v);
 		msr->data = *plain;
 		return 0;
 	}

@@ -54,13 +54,6 @@ void ring1_check_selectors(struct vcpu_ring1 *v)
 	}
 }
 
-static void save_live_segments(struct vcpu_ring1 *v)
-{
-	preempt_disable();
-	ring1_save_segments(v);
-	preempt_enable();
-}
-
 u64 ring1_get_segment_base(struct kvm_vcpu *vcpu, int seg)
 {
 	struct kvm_segment var;
@@ -83,7 +76,7 @@ void ring1_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg)
 		return;
 
 	/* The guest may have loaded another one since, without an exit. */
-	save_live_segments(v);
+	ring1_save_segments(v);
 	if (*selector != hardware_selector(v, var->selector))
 		ring1_segment_fill(v, *selector, var);
 	if (seg == VCPU_SREG_FS)

@@ -100,7 +100,6 @@ static void prepare_run(struct vcpu_ring1 *v)
 static void prepare_enter(struct vcpu_ring1 *v)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
-
 	u16 ldt = kvm_read_ldt();
 
 	/* By an interrupt, of another thread's modify_ldt(). It is an address of the host's. */

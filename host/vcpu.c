@@ -170,18 +170,19 @@ void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 /**
  * ring1_save_segments - bring the guest's selectors and FS base into memory
  * @v:	vCPU; a no-op unless the processor holds them
- *
- * Context: preemption off, on the CPU the vCPU is loaded on.
  */
 void ring1_save_segments(struct vcpu_ring1 *v)
 {
-	if (!v->segments_live)
-		return;
-	savesegment(ds, v->host->ds);
-	savesegment(es, v->host->es);
-	savesegment(fs, v->host->fs);
-	savesegment(gs, v->host->gs);
-	v->host->guest_fs = rdfsbase();
+	/* A preemption brings them there, too, and takes them from the registers. */
+	preempt_disable();
+	if (v->segments_live) {
+		savesegment(ds, v->host->ds);
+		savesegment(es, v->host->es);
+		savesegment(fs, v->host->fs);
+		savesegment(gs, v->host->gs);
+		v->host->guest_fs = rdfsbase();
+	}
+	preempt_enable();
 }
 
 /**
