@@ -24,6 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tsc.h"
+
 #define MAX_REASONS	100
 #define MAX_MARKS	100
 
@@ -38,14 +40,6 @@ struct counters {
 #define BLANKS	"\n "
 
 static struct counters marks[MAX_MARKS];
-
-static uint64_t tsc(void)
-{
-	uint32_t low, high;
-
-	asm volatile("lfence\n\trdtsc" : "=a" (low), "=d" (high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
 
 /* The sums over all vCPUs of the one guest there is. */
 static void read_counters(struct counters *c)

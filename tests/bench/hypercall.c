@@ -9,20 +9,13 @@
  *   hypercall NAME N	makes N of them, and prints "hypercall NAME TICKS" for one
  */
 #include "machine.h"
+#include "tsc.h"
 
 CODE(code_forever, "mov %rdi, %rbx\n"
 		   "1: mov %rbx, %rdi\n mov %rbp, %rax\n"
 		   "code_forever_call: syscall\n jmp 1b\n");
 CODE(code_times, "1: mov %rbx, %rdi\n mov %rbp, %rax\n syscall\n dec %r12\n jnz 1b\n" STOP);
 extern const char code_forever_call[];
-
-static uint64_t tsc(void)
-{
-	uint32_t low, high;
-
-	asm volatile("lfence\n\trdtsc" : "=a" (low), "=d" (high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
 
 static uint64_t time_of(struct cpu *c, uint64_t n)
 {

@@ -35,19 +35,13 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "tsc.h"
+
 #define PAGE		4096UL
 #define MODULE		"msr"
 
 static const char *self;
 static int marks = -1;
-
-static uint64_t tsc(void)
-{
-	uint32_t low, high;
-
-	asm volatile("lfence\n\trdtsc" : "=a" (low), "=d" (high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
 
 static void do_getppid(unsigned int n)
 {

@@ -17,6 +17,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "leaks.h"
+
 #define APIC_BASE	0xfee00000
 #define APIC_LVT_TIMER	0x320
 #define APIC_INITIAL	0x380
@@ -79,16 +81,7 @@ static inline void nmi_stop(void)
 /* How many the host had. */
 static inline long nmi_count(void)
 {
-	FILE *f = fopen("/proc/interrupts", "re");
-	char line[256];
-	long count = -1;
-
-	while (f && count < 0 && fgets(line, sizeof(line), f))
-		if (sscanf(line, " NMI: %ld", &count) != 1)
-			count = -1;
-	if (f)
-		fclose(f);
-	return count;
+	return number_in("/proc/interrupts", "NMI:");
 }
 
 #endif

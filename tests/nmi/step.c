@@ -9,44 +9,30 @@
  * Timeout:  600
  * Catches:  a window of the switcher that .Lnmi takes for another, a note that gets lost
  */
-#include <dirent.h>
-
+#include "leaks.h"
 #include "machine.h"
 #include "nmi.h"
+#include "tsc.h"
 
 #define LIMIT		3600		/* that of the batch is less */
 #define BEYOND		200		/* instructions, of which none may be forgotten */
 #define NOT_CANONICAL	(1ull << 63)
 
-static uint64_t counted_instructions(void)
-{
-	uint32_t low, high;
-
-	asm volatile("lfence\n rdtsc\n" : "=a" (low), "=d" (high) : : "memory");
-	return low | (uint64_t)high << 32;
-}
-
 /* A counter, of the first processor of the newest VM of this process. */
 static long exits(const char *name)
 {
-	char path[600], line[256], word[64];
-	DIR *dir = opendir("/sys/kernel/debug/kvm");
-	long number = -1, n;
+	DIR *dir = opendir(KVM_DEBUGFS);
+	char path[600];
+	long number = -1;
 	int newest = 0;
 	struct dirent *e;
-	FILE *f;
 
 	while (dir && (e = readdir(dir))) {
 		if (atoi(e->d_name) != getpid() || atoi(strchr(e->d_name, '-') + 1) < newest)
 			continue;
 		newest = atoi(strchr(e->d_name, '-') + 1);
-		snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%s/ring1_exits", e->d_name);
-		f = fopen(path, "re");
-		while (f && fgets(line, sizeof(line), f))
-			if (sscanf(line, "%63s %ld", word, &n) == 2 && !strcmp(word, name))
-				number = n;
-		if (f)
-			fclose(f);
+		snprintf(path, sizeof(path), KVM_DEBUGFS "/%s/ring1_exits", e->d_name);
+		number = number_in(path, name);
 	}
 	if (dir)
 		closedir(dir);
@@ -74,11 +60,11 @@ static long run(struct cpu *c, prepare *prepare, uint32_t nmi_at, struct outcome
 	c->regs.rflags = FLAG_FIXED;
 	prepare(c);
 	IOCTL(c->fd, KVM_SET_REGS, &c->regs);
-	begin = counted_instructions();
+	begin = tsc();
 	if (nmi_at)
 		nmi_after(nmi_at);
 	o->stop = resume(c);
-	end = counted_instructions();
+	end = tsc();
 	o->regs = c->regs;
 	memcpy(o->page, c->page, PAGE);
 	return end - begin;
