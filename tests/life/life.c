@@ -356,19 +356,43 @@ TEST_F_TIMEOUT(life, four_at_once_and_one_is_killed, LIMIT)
 	NOTHING_IS_LEFT();
 }
 
-static bool reload(int count)
+static bool reload(void)
+{
+	return !system("rmmod kvm_ring1 && modprobe kvm_ring1");
+}
+
+static bool run_one(void)
+{
+	return !IN_CHILD(run_payload(2));
+}
+
+static bool repeat(bool (*round)(void), int count)
 {
 	while (count--)
-		if (system("rmmod kvm_ring1 && modprobe kvm_ring1"))
+		if (!round())
 			return false;
+	return true;
+}
+
+/* Pages that rounds take which differ in nothing; the first ones bring what may stay. */
+static bool count_growth(bool (*round)(void), int first, long *pages)
+{
+	long before;
+
+	if (!repeat(round, first))
+		return false;
+	before = used_pages();
+	if (!repeat(round, ROUNDS))
+		return false;
+	*pages = used_pages() - before;
 	return true;
 }
 
 /* While a guest runs the module stays; without one it goes, and comes back. */
 TEST_F_TIMEOUT(life, module_is_unloaded_and_loaded, LIMIT)
 {
-	long before, after;
 	LAUNCH l;
+	long pages;
 
 	ASSERT_TRUE(start_payload(&l, "halt", 2));
 	ASSERT_TRUE(wait_for(&l, "halting\n"));
@@ -383,36 +407,21 @@ TEST_F_TIMEOUT(life, module_is_unloaded_and_loaded, LIMIT)
 
 	if (is_debug_kernel())
 		return;
-	ASSERT_TRUE(reload(3));
-	before = used_pages();
-	ASSERT_TRUE(reload(ROUNDS));
-	after = used_pages();
-	TH_LOG("%ld pages more after loading it %d times", after - before, ROUNDS);
-	EXPECT_GT(ROUNDS, after - before);
+	ASSERT_TRUE(count_growth(reload, 3, &pages));
+	TH_LOG("%ld pages more after loading it %d times", pages, ROUNDS);
+	EXPECT_GT(ROUNDS, pages);
 	ASSERT_EQ(0, IN_CHILD(run_payload(1)));
-}
-
-/* All pages there are, over rounds that differ in nothing. */
-static bool rounds(int count)
-{
-	while (count--)
-		if (IN_CHILD(run_payload(2)))
-			return false;
-	return true;
 }
 
 TEST_F_TIMEOUT(life, no_page_is_lost, LIMIT)
 {
-	long before, after;
+	long pages;
 
 	if (is_debug_kernel())
 		SKIP(return, "a debug kernel keeps what is freed");
-	ASSERT_TRUE(rounds(5));
-	before = used_pages();
-	ASSERT_TRUE(rounds(ROUNDS));
-	after = used_pages();
-	TH_LOG("%ld pages more after %d guests", after - before, ROUNDS);
-	EXPECT_GT(ROUNDS, after - before);
+	ASSERT_TRUE(count_growth(run_one, 5, &pages));
+	TH_LOG("%ld pages more after %d guests", pages, ROUNDS);
+	EXPECT_GT(ROUNDS, pages);
 }
 
 TEST_HARNESS_MAIN
