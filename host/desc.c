@@ -124,9 +124,36 @@ bool ring1_desc_allowed(u64 desc)
 	return (desc & fixed) == (DESC_S | DESC_DB | DESC_DPL_OF(3));
 }
 
-void ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc)
+/* Returns whether there was another one. */
+bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc)
 {
-	v->gdt[index] = desc ? desc | DESC_ACCESSED : 0;
+	u64 old = v->gdt[index];
+
+	if (desc)
+		desc |= DESC_ACCESSED;
+	v->gdt[index] = desc;
+	return old != desc;
+}
+
+/**
+ * ring1_desc_close_user - make IRETQ to ring 3 fault, or work again
+ * @v:		trap vCPU about to enter
+ * @closed:	whether it shall fault, with #NP
+ */
+void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed)
+{
+	static const unsigned int index[] = {
+		GDT_ENTRY_DEFAULT_USER32_CS, GDT_ENTRY_DEFAULT_USER_CS,
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(index); i++) {
+		if (closed)
+			v->gdt[index[i]] &= ~DESC_PRESENT;
+		else
+			v->gdt[index[i]] |= DESC_PRESENT;
+	}
+	v->user_closed = closed;
 }
 
 /**

@@ -5,7 +5,10 @@
  * pass on those it does, and hand every other #GP and #UD back to the guest.
  *
  * A trap guest lives on this; a PV guest meets it in early boot and at I/O ports.
+ * PUSHF, POPF and CPUID do not fault in ring 1. A trap guest that wants their virtual
+ * effect puts KVM's emulation prefix in front of them, which is a #UD.
  */
+#include <asm/emulate_prefix.h>
 #include "x86.h"
 #include "ring1.h"
 #include "tracepoints.h"
@@ -18,6 +21,7 @@
 
 enum insn_class {
 	INSN_NOT_PRIVILEGED,
+	INSN_SILENT,		/* privileged by nature, but it does not fault */
 	INSN_IO,
 	INSN_KVM,		/* privileged, and KVM's emulator knows it */
 	INSN_IRET,
@@ -105,6 +109,9 @@ static enum insn_class classify(const struct x86_emulate_ctxt *ctxt)
 	case 0xfa:				/* CLI */
 	case 0xfb:				/* STI */
 		return INSN_KVM;
+	case 0x9c:				/* PUSHF */
+	case 0x9d:				/* POPF */
+		return INSN_SILENT;
 	case 0xcf:
 		return INSN_IRET;
 	case 0xff:				/* far CALL, far JMP */
@@ -196,6 +203,9 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 	case INSN_SYSRET:
 		return emulate_sysret(vcpu, ctxt);
 	case INSN_SWAPGS:
+		/* On the way to ring 3: IRETQ will not trap. */
+		if ((s64)v->gs_base < 0)
+			ring1_desc_sync(v);
 		swap(v->gs_base, v->kernel_gs_base);
 		break;
 	case INSN_STAC:
@@ -221,10 +231,40 @@ static bool may_emulate(const struct vcpu_ring1 *v, enum insn_class class)
 	/* The user's privileged instructions are its kernel's business; ports may be open. */
 	if (v->user)
 		return class == INSN_IO;
-	if (v->exit.vector == UD_VECTOR)
+	switch (v->exit.vector) {
+	case UD_VECTOR:
 		return class == INSN_STAC || class == INSN_CLAC || class == INSN_MONITOR ||
 		       class == INSN_MWAIT;
-	return class != INSN_NOT_PRIVILEGED;
+	case NP_VECTOR:
+		return class == INSN_IRET && v->user_closed;
+	default:
+		return class != INSN_NOT_PRIVILEGED && class != INSN_SILENT;
+	}
+}
+
+/* Opcode and ModRM are there also if KVM does not know the instruction. */
+static enum insn_class decode(struct kvm_vcpu *vcpu, int *r)
+{
+	const struct x86_emulate_ctxt *ctxt = vcpu->arch.emulate_ctxt;
+
+	*r = x86_decode_emulated_instruction(vcpu, 0, NULL, 0);
+	return ctxt->have_exception ? INSN_NOT_PRIVILEGED : classify(ctxt);
+}
+
+/* KVM's emulation prefix in the kernel: RIP behind it, if the guest has one there. */
+static bool skip_prefix(struct kvm_vcpu *vcpu)
+{
+	static const u8 prefix[] = { __KVM_EMULATE_PREFIX };
+	unsigned long rip = kvm_rip_read(vcpu);
+	u8 insn[sizeof(prefix)];
+	struct x86_exception e;
+
+	if (to_ring1(vcpu)->user || to_ring1(vcpu)->exit.vector != UD_VECTOR ||
+	    kvm_read_guest_virt(vcpu, rip, insn, sizeof(insn), &e) ||
+	    memcmp(insn, prefix, sizeof(prefix)))
+		return false;
+	kvm_rip_write(vcpu, rip + sizeof(prefix));
+	return true;
 }
 
 /**
@@ -246,29 +286,21 @@ int ring1_kvm_emulate(struct kvm_vcpu *vcpu, int type)
 	return r;
 }
 
-/**
- * ring1_emulate - deal with a #GP or #UD
- * @vcpu:	stopped at the instruction, v->exit saying how
- *
- * Return: as KVM's exit handlers: 1 to go on, 0 to return to the VMM.
- */
-int ring1_emulate(struct kvm_vcpu *vcpu)
+static void requeue(struct kvm_vcpu *vcpu)
 {
-	struct x86_emulate_ctxt *ctxt = vcpu->arch.emulate_ctxt;
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-	enum insn_class class;
-	int r;
+	const struct ring1_exit *exit = &to_ring1(vcpu)->exit;
 
-	/* Decoding fails for what KVM does not know; opcode and ModRM are there. */
-	x86_decode_emulated_instruction(vcpu, 0, NULL, 0);
-	class = ctxt->have_exception ? INSN_NOT_PRIVILEGED : classify(ctxt);
-	if (!may_emulate(v, class)) {
-		if (v->exit.vector == UD_VECTOR)
-			kvm_queue_exception(vcpu, UD_VECTOR);
-		else
-			kvm_queue_exception_e(vcpu, v->exit.vector, v->exit.error);
-		return 1;
-	}
+	if (exit->vector == UD_VECTOR)
+		kvm_queue_exception(vcpu, UD_VECTOR);
+	else
+		kvm_queue_exception_e(vcpu, exit->vector, exit->error);
+}
+
+static int emulate_class(struct kvm_vcpu *vcpu, enum insn_class class)
+{
+	const struct x86_emulate_ctxt *ctxt = vcpu->arch.emulate_ctxt;
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	int r;
 
 	if (class == INSN_IO) {
 		v->stat[RING1_STAT_IO]++;
@@ -276,11 +308,63 @@ int ring1_emulate(struct kvm_vcpu *vcpu)
 	}
 	v->stat[RING1_STAT_PRIVILEGED]++;
 	trace_ring1_emulate(vcpu->vcpu_id, kvm_rip_read(vcpu), ctxt->opcode_len, ctxt->b);
-	if (class == INSN_KVM)
+	if (class == INSN_KVM || class == INSN_SILENT)
 		return ring1_kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
 	r = emulate_own(vcpu, class);
 	if (r > 0)
 		return r;
 	kvm_queue_exception_e(vcpu, GP_VECTOR, 0);
+	return 1;
+}
+
+/**
+ * ring1_emulate - deal with a #NP, #GP or #UD
+ * @vcpu:	stopped at the instruction, v->exit saying how
+ *
+ * Return: as KVM's exit handlers: 1 to go on, 0 to return to the VMM.
+ */
+int ring1_emulate(struct kvm_vcpu *vcpu)
+{
+	unsigned long rip = kvm_rip_read(vcpu);
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	bool prefixed = skip_prefix(vcpu);
+	enum insn_class class;
+	int r;
+
+	class = decode(vcpu, &r);
+	if (prefixed ? class == INSN_NOT_PRIVILEGED : !may_emulate(v, class)) {
+		kvm_rip_write(vcpu, rip);
+		requeue(vcpu);
+		return 1;
+	}
+	/* A selector. KVM finds its descriptor in the guest's table, the hardware not. */
+	if (v->exit.vector == GP_VECTOR && v->exit.error)
+		ring1_desc_sync(v);
+	return emulate_class(vcpu, class);
+}
+
+/**
+ * ring1_emulate_one - emulate what the guest world cannot or must not run now
+ * @vcpu:	before the instruction
+ *
+ * Outside of long mode that is whatever comes. In it, the instruction behind STI; if
+ * none of the emulators knows it, interrupts are let in before it.
+ *
+ * Return: as KVM's exit handlers.
+ */
+int ring1_emulate_one(struct kvm_vcpu *vcpu)
+{
+	enum insn_class class;
+	int r;
+
+	if (!is_64_bit_mode(vcpu))
+		return ring1_kvm_emulate(vcpu, 0);
+	class = decode(vcpu, &r);
+	if (class > INSN_KVM)
+		return emulate_class(vcpu, class);
+	if (r == EMULATION_OK)
+		return ring1_kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
+	to_ring1(vcpu)->int_shadow = 0;
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	return 1;
 }

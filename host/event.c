@@ -19,17 +19,20 @@
 
 bool ring1_get_vif(struct vcpu_ring1 *v)
 {
-	if (!ring1_is_pv(v))
-		return v->vif;
-	return v->user || READ_ONCE(v->shared->vif) & X86_EFLAGS_IF;
+	/* A trap guest's IRETQ to ring 3 does not trap. */
+	if (v->user)
+		return true;
+	return ring1_is_pv(v) ? READ_ONCE(v->shared->vif) & X86_EFLAGS_IF : v->vif;
 }
 
 void ring1_set_vif(struct vcpu_ring1 *v, bool on)
 {
-	if (!ring1_is_pv(v))
-		v->vif = on;
-	else if (!v->user)
+	if (v->user)
+		return;
+	if (ring1_is_pv(v))
 		WRITE_ONCE(v->shared->vif, on ? X86_EFLAGS_IF : 0);
+	else
+		v->vif = on;
 }
 
 /* The window the guest kernel stands in, or NULL. */
@@ -167,6 +170,7 @@ static void deliver_pv(struct vcpu_ring1 *v, unsigned int vector, u32 error)
 	kvm_rip_write(vcpu, entry_point(v, class, user));
 }
 
+/* The processor reads descriptor tables as the kernel. */
 static int read_system(struct kvm_vcpu *vcpu, u64 addr, void *val, unsigned int bytes)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
@@ -174,11 +178,34 @@ static int read_system(struct kvm_vcpu *vcpu, u64 addr, void *val, unsigned int 
 	bool user = v->user;
 	int r;
 
-	/* The processor reads descriptor tables as the kernel. */
 	v->user = false;
 	r = kvm_read_guest_virt(vcpu, addr, val, bytes, &e);
 	v->user = user;
 	return r == X86EMUL_CONTINUE ? 0 : -EFAULT;
+}
+
+/**
+ * ring1_desc_sync - take over descriptors that a trap guest may have written
+ * @v:	vCPU, stopped
+ *
+ * It writes its GDT without a trap; the hardware's is the monitor's. What it wrote
+ * counts for the next ring-3 code, and for LSL.
+ */
+void ring1_desc_sync(struct vcpu_ring1 *v)
+{
+	u64 desc[RING1_GDT_CPUNODE - RING1_GDT_TLS + 1];
+	unsigned int offset = RING1_GDT_TLS * 8;
+	bool changed = false;
+	int i;
+
+	if (ring1_is_pv(v) || offset + sizeof(desc) - 1 > v->guest_gdt.size ||
+	    read_system(&v->vcpu, v->guest_gdt.address + offset, desc, sizeof(desc)))
+		return;
+	for (i = 0; i < ARRAY_SIZE(desc); i++)
+		if (ring1_desc_allowed(desc[i]))
+			changed |= ring1_desc_write(v, RING1_GDT_TLS + i, desc[i]);
+	if (changed)
+		ring1_take_segments(v);
 }
 
 /* The stack for a gate, as the processor would choose it; 64-bit only. */
@@ -195,10 +222,21 @@ static int choose_stack(struct vcpu_ring1 *v, const gate_desc *gate, u64 *sp)
 	return 0;
 }
 
+static int read_gate(struct vcpu_ring1 *v, unsigned int vector, gate_desc *gate)
+{
+	unsigned int offset = vector * sizeof(*gate);
+
+	if (offset + sizeof(*gate) - 1 > v->guest_idt.size ||
+	    read_system(&v->vcpu, v->guest_idt.address + offset, gate, sizeof(*gate)) ||
+	    !gate->bits.p || (gate->bits.type != GATE_INTERRUPT && gate->bits.type != GATE_TRAP))
+		return -EFAULT;
+	return 0;
+}
+
 static int deliver_idt(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
-	bool user = v->user;
+	bool user = v->user, vif = ring1_get_vif(v);
 	u64 stack[6], sp;
 	struct x86_exception e;
 	gate_desc gate;
@@ -206,11 +244,11 @@ static int deliver_idt(struct vcpu_ring1 *v, unsigned int vector, bool has_error
 
 	if (!is_64_bit_mode(vcpu) && !user)
 		return -EFAULT;
-	if (vector * sizeof(gate) + sizeof(gate) - 1 > v->guest_idt.size ||
-	    read_system(vcpu, v->guest_idt.address + vector * sizeof(gate), &gate, sizeof(gate)) ||
-	    !gate.bits.p || (gate.bits.type != GATE_INTERRUPT && gate.bits.type != GATE_TRAP) ||
-	    choose_stack(v, &gate, &sp))
+	if (read_gate(v, vector, &gate) || choose_stack(v, &gate, &sp))
 		return -EFAULT;
+	/* Such handlers may look for their CPU's number there, by LSL. */
+	if (gate.bits.ist)
+		ring1_desc_sync(v);
 
 	if (has_error)
 		stack[n++] = error;
@@ -233,8 +271,7 @@ static int deliver_idt(struct vcpu_ring1 *v, unsigned int vector, bool has_error
 	kvm_rsp_write(vcpu, sp);
 	kvm_rip_write(vcpu, gate_offset(&gate));
 	v->rflags &= ~(X86_EFLAGS_TF | X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_VM);
-	if (gate.bits.type == GATE_INTERRUPT)
-		v->vif = false;
+	v->vif = vif && gate.bits.type == GATE_TRAP;
 	return 0;
 }
 
@@ -253,9 +290,20 @@ static void deliver(struct kvm_vcpu *vcpu, unsigned int vector, bool has_error, 
 		kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
 }
 
-/* INT n in the guest: RIP is behind it already. */
+#define INTN_INSN_SIZE	2
+#define ERROR_CODE_IDT	2	/* the selector's index is one of the IDT */
+
+/* INT n in the guest's user: RIP is behind it already. */
 void ring1_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector)
 {
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	gate_desc gate;
+
+	if (!ring1_is_pv(v) && (read_gate(v, vector, &gate) || gate.bits.dpl != 3)) {
+		kvm_rip_write(vcpu, kvm_rip_read(vcpu) - INTN_INSN_SIZE);
+		kvm_queue_exception_e(vcpu, GP_VECTOR, vector * 8 + ERROR_CODE_IDT);
+		return;
+	}
 	deliver(vcpu, vector, false, 0);
 }
 
@@ -323,8 +371,9 @@ int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection)
 /*
  * An interrupt or NMI waits: look again at the next exit. A PV guest is told in
  * the shared page; one that stands in a window has made its last test and must
- * make it again. A trap guest exits when it enables interrupts, but not at the
- * end of an interrupt shadow: run.c emulates the one instruction of that.
+ * make it again. A trap guest exits when it enables interrupts, but not by IRETQ to
+ * ring 3, unless run.c closes that way, nor at the end of an interrupt shadow: the
+ * one instruction of that is emulated.
  */
 void ring1_enable_irq_window(struct kvm_vcpu *vcpu)
 {

@@ -91,6 +91,7 @@ static int handle_exception(struct kvm_vcpu *vcpu)
 	case PF_VECTOR:
 		v->stat[RING1_STAT_PAGE_FAULT]++;
 		return ring1_mmu_fault(vcpu);
+	case NP_VECTOR:
 	case GP_VECTOR:
 	case UD_VECTOR:
 		return ring1_emulate(vcpu);
@@ -214,7 +215,7 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 		return 1;
 	case RING1_EXIT_EMULATE:
 		v->stat[RING1_STAT_EMULATE]++;
-		return ring1_kvm_emulate(vcpu, 0);
+		return ring1_emulate_one(vcpu);
 	default:
 		WARN_ONCE(1, "kvm_ring1: vector %lld in the switcher, error %llx\n",
 			  vector & 0xff, v->exit.error);

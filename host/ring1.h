@@ -101,6 +101,7 @@ struct vcpu_ring1 {
 	bool			user;		/* CPL 3 */
 	bool			nmi_masked;
 	bool			vif;		/* trap mode; PV: the shared page has it */
+	bool			user_closed;	/* IRETQ to ring 3 faults, desc.c */
 	u8			int_shadow;
 	u64			enter_ip;	/* where the last run began */
 	bool			event_wanted;	/* KVM waits for a chance to inject */
@@ -156,7 +157,8 @@ bool ring1_is_slot_address(gva_t gva);
 /* desc.c */
 void ring1_desc_init(struct vcpu_ring1 *v);
 bool ring1_desc_allowed(u64 desc);
-void ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc);
+bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc);
+void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed);
 bool ring1_selector_loadable(const struct vcpu_ring1 *v, u16 selector);
 u64 ring1_selector_base(const struct vcpu_ring1 *v, u16 selector);
 void ring1_segment_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var);
@@ -205,6 +207,7 @@ void ring1_enable_irq_window(struct kvm_vcpu *vcpu);
 void ring1_enable_nmi_window(struct kvm_vcpu *vcpu);
 void ring1_recheck_events(struct vcpu_ring1 *v);
 void ring1_unmask_nmi(struct vcpu_ring1 *v);
+void ring1_desc_sync(struct vcpu_ring1 *v);
 bool ring1_get_vif(struct vcpu_ring1 *v);
 void ring1_set_vif(struct vcpu_ring1 *v, bool on);
 u64 ring1_user_gs(struct vcpu_ring1 *v);
@@ -213,6 +216,7 @@ void ring1_enter_kernel(struct vcpu_ring1 *v);
 
 /* emulate.c */
 int ring1_emulate(struct kvm_vcpu *vcpu);
+int ring1_emulate_one(struct kvm_vcpu *vcpu);
 int ring1_kvm_emulate(struct kvm_vcpu *vcpu, int type);
 int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp, u64 ss,
 		       bool unmask_nmi);

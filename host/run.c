@@ -101,6 +101,7 @@ static void prepare_enter(struct vcpu_ring1 *v)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
 	u16 ldt = kvm_read_ldt();
+	bool close;
 
 	/* By an interrupt, of another thread's modify_ldt(). It is an address of the host's. */
 	if (unlikely(ldt)) {
@@ -108,6 +109,9 @@ static void prepare_enter(struct vcpu_ring1 *v)
 		kvm_load_ldt(0);
 	}
 	ring1_mmu_sync_root(v);
+	close = v->event_wanted && !v->user && !ring1_is_pv(v);
+	if (unlikely(v->user_closed != close))
+		ring1_desc_close_user(v, close);
 	if (unlikely(v->conf->segments)) {
 		ring1_check_selectors(v);
 		v->guest_selectors = true;
@@ -144,6 +148,9 @@ static void collect_exit(struct vcpu_ring1 *v)
 	if (v->user) {
 		ring1_segment_fill(v, exit->cs, &v->segment[VCPU_SREG_CS]);
 		ring1_segment_fill(v, exit->ss, &v->segment[VCPU_SREG_SS]);
+		/* Without a trap, by IRETQ, which would have unmasked them. */
+		if (!ring1_is_pv(v))
+			v->nmi_masked = false;
 	}
 }
 

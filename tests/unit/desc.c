@@ -121,9 +121,10 @@ TEST(what_linux_uses_is_allowed)
 TEST(written_descriptors_are_accessed)
 {
 	make_vcpu();
-	ring1_desc_write(&v, RING1_GDT_TLS, 0x00cff2000000ffff);
+	EXPECT_TRUE(ring1_desc_write(&v, RING1_GDT_TLS, 0x00cff2000000ffff));
 	EXPECT_EQ(0x00cff3000000ffff, v.gdt[RING1_GDT_TLS]);
-	ring1_desc_write(&v, RING1_GDT_TLS, 0);
+	EXPECT_FALSE(ring1_desc_write(&v, RING1_GDT_TLS, 0x00cff2000000ffff));
+	EXPECT_TRUE(ring1_desc_write(&v, RING1_GDT_TLS, 0));
 	EXPECT_EQ(0, v.gdt[RING1_GDT_TLS]);
 }
 
@@ -182,6 +183,29 @@ TEST(what_is_loadable_does_not_fault)
 		EXPECT_EQ(!!tls[i], ring1_selector_loadable(&v, RING1_GDT_TLS * 8 + 3));
 		EXPECT_FALSE(ring1_selector_loadable(&v, RING1_SS));
 	}
+}
+
+/* A trap guest's IRETQ and SYSRETL's target get #NP, and nothing else changes. */
+TEST(closing_ring_3_takes_two_present_bits)
+{
+	u64 before[RING1_GDT_ENTRIES];
+	unsigned int i;
+
+	make_vcpu();
+	memcpy(before, v.gdt, sizeof(before));
+	ring1_desc_close_user(&v, true);
+	EXPECT_TRUE(v.user_closed);
+	for (i = 0; i < RING1_GDT_ENTRIES; i++) {
+		bool code = i == GDT_ENTRY_DEFAULT_USER32_CS || i == GDT_ENTRY_DEFAULT_USER_CS;
+
+		EXPECT_EQ(code ? 1ULL << 47 : 0, before[i] ^ v.gdt[i]);
+	}
+	/* Nor does the switcher load a selector of theirs then. */
+	EXPECT_FALSE(ring1_selector_loadable(&v, GDT_ENTRY_DEFAULT_USER_CS * 8 + 3));
+	ring1_desc_close_user(&v, false);
+	EXPECT_FALSE(v.user_closed);
+	EXPECT_EQ(0, memcmp(before, v.gdt, sizeof(before)));
+	EXPECT_TRUE(ring1_selector_loadable(&v, GDT_ENTRY_DEFAULT_USER_CS * 8 + 3));
 }
 
 TEST(segments_are_described_as_they_are)

@@ -76,6 +76,13 @@ void ring1_check_selectors(struct vcpu_ring1 *v) { }
 void ring1_cancel_injection(struct kvm_vcpu *vcpu) { }
 void ring1_recheck_events(struct vcpu_ring1 *v) { }
 void ring1_segment_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var) { }
+
+void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed)
+{
+	fake_note("ring 3 closed", closed, 0);
+	v->user_closed = closed;
+}
+
 bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu) { return false; }
 
 void ring1_call_nmi(void)
@@ -524,6 +531,41 @@ TEST_F(run, an_interrupt_shadow_lasts_for_one_instruction)
 	ip_after = 0x1001;
 	run(&self->v);
 	EXPECT_EQ(0, self->v.int_shadow);
+}
+
+/* A trap guest's IRETQ to ring 3 would not be seen, while an interrupt waits for it. */
+TEST_F(run, the_way_to_ring_3_is_closed_while_an_event_waits)
+{
+	struct ring1_vcpu_page page;
+
+	self->v.event_wanted = true;
+	run(&self->v);
+	EXPECT_TRUE(noted("ring 3 closed", 0, true, true));
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("ring 3 closed", 0));
+	self->v.event_wanted = false;
+	run(&self->v);
+	EXPECT_TRUE(noted("ring 3 closed", 0, false, true));
+
+	self->v.event_wanted = true;
+	self->v.user = true;
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("ring 3 closed", 0));
+	self->v.user = false;
+	self->v.shared = &page;
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("ring 3 closed", 0));
+}
+
+TEST_F(run, in_ring_3_nmis_are_not_masked_any_more)
+{
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = RING1_CS };
+	self->v.nmi_masked = true;
+	run(&self->v);
+	EXPECT_TRUE(self->v.nmi_masked);
+	exits[0].cs = __USER_CS;
+	run(&self->v);
+	EXPECT_FALSE(self->v.nmi_masked);
 }
 
 /* Ring 1 can write the notes; they count only if it did not run. */
