@@ -17,9 +17,11 @@
  * RSP does not move, what is loaded comes from memory that is not written, and the
  * flags are of no account because IRETQ loads them.
  */
+#include <linux/elfnote.h>
 #include <linux/export.h>
 #include <linux/linkage.h>
 #include <asm/asm-offsets.h>
+#include <asm/emulate_prefix.h>
 #include <asm/errno.h>
 #include <asm/frame.h>
 #include <asm/fsgsbase.h>
@@ -45,6 +47,9 @@
 #define FRAME_CS	8
 #define FRAME_FLAGS	16
 #define FRAME_SS	32
+
+/* By which a launcher knows that this kernel finds out about ring 1 by itself. */
+ELFNOTE(ring1, 1, .long RING1_ABI_VERSION)
 
 	.section .noinstr.text, "ax"
 
@@ -93,6 +98,15 @@ SYM_FUNC_START(ring1_save_fl)
 	movl	VCPU(RING1_PAGE_VIF), %eax
 	RET
 SYM_FUNC_END(ring1_save_fl)
+
+/* The same in a trap guest: a PUSHF that faults. */
+SYM_FUNC_START(ring1_trap_save_fl)
+	ENDBR
+	.byte	__KVM_EMULATE_PREFIX
+	pushfq
+	popq	%rax
+	RET
+SYM_FUNC_END(ring1_trap_save_fl)
 
 SYM_FUNC_START(ring1_irq_disable)
 	ENDBR

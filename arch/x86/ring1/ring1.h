@@ -19,6 +19,7 @@ DECLARE_PER_CPU_PAGE_ALIGNED(struct ring1_vcpu_page, ring1_vcpu);
 /* entry_64.S */
 asmlinkage void ring1_hypercall(void);
 asmlinkage void ring1_save_fl(void);
+asmlinkage void ring1_trap_save_fl(void);
 asmlinkage void ring1_irq_disable(void);
 asmlinkage void ring1_irq_enable(void);
 asmlinkage void ring1_read_cr2(void);
@@ -54,6 +55,9 @@ void ring1_write_idt_entry(gate_desc *idt, int entry, const gate_desc *gate);
 void __init ring1_irq_init(void);
 void __init ring1_cpu_init(void);
 void __init ring1_mmu_init(void);
+
+/* trap.c */
+void __init ring1_trap_init(void);
 
 /* setup.c */
 void ring1_register(void);

@@ -18,6 +18,7 @@
 #include <linux/syscore_ops.h>
 #include <linux/sysfs.h>
 #include <asm/apic.h>
+#include <asm/cmdline.h>
 #include <asm/cpufeature.h>
 #include <asm/desc.h>
 #include <asm/fsgsbase.h>
@@ -181,8 +182,16 @@ static void __init use_cmpxchg16b(void)
 	memcpy(text, insns, sizeof(insns));
 }
 
+static bool __init trap_wanted(void)
+{
+	char value[8];
+
+	return cmdline_find_option(boot_command_line, "ring1", value, sizeof(value)) == 4 &&
+	       !strcmp(value, "trap");
+}
+
 /**
- * ring1_init - become a PV guest if this is ring 1
+ * ring1_init - become a PV guest, or a trap guest, if this is ring 1
  *
  * Before the first use of pv_ops that cannot be emulated: PUSHF and POPF do not
  * trap, and the alternatives that would inline them come much later.
@@ -192,6 +201,15 @@ void __init ring1_init(void)
 	if (current_ring() != 1)
 		return;
 
+	setup_force_cpu_cap(X86_FEATURE_VIRT_IF);
+	use_cmpxchg16b();
+	if (trap_wanted()) {
+		setup_force_cpu_cap(X86_FEATURE_RING1_TRAP);
+		pv_info.name = "ring1 (trap)";
+		ring1_trap_init();
+		return;
+	}
+
 	setup_force_cpu_cap(X86_FEATURE_RING1);
 	setup_force_cpu_cap(X86_FEATURE_DEPRIV);
 	pv_info.name = "ring1";
@@ -199,7 +217,6 @@ void __init ring1_init(void)
 	ring1_event_init();
 	ring1_cpu_init();
 	ring1_mmu_init();
-	use_cmpxchg16b();
 	ring1_register();
 
 	machine_ops.restart = ring1_restart;
@@ -236,6 +253,11 @@ static ssize_t ring_show(struct kobject *kobj, struct kobj_attribute *attr, char
 	return sysfs_emit(buf, "%u\n", current_ring());
 }
 
+static ssize_t mode_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", boot_cpu_has(X86_FEATURE_RING1) ? "pv" : "trap");
+}
+
 static ssize_t abi_version_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%ld\n", ring1_hc_abi_version());
@@ -243,10 +265,11 @@ static ssize_t abi_version_show(struct kobject *kobj, struct kobj_attribute *att
 
 static struct kobj_attribute type_attr = __ATTR_RO(type);
 static struct kobj_attribute ring_attr = __ATTR_RO(ring);
+static struct kobj_attribute mode_attr = __ATTR_RO(mode);
 static struct kobj_attribute abi_version_attr = __ATTR_RO(abi_version);
 
 static struct attribute *ring1_attrs[] = {
-	&type_attr.attr, &ring_attr.attr, &abi_version_attr.attr, NULL
+	&type_attr.attr, &ring_attr.attr, &mode_attr.attr, &abi_version_attr.attr, NULL
 };
 
 static const struct attribute_group ring1_group = { .attrs = ring1_attrs };
@@ -266,9 +289,11 @@ static struct syscore ring1_syscore = { .ops = &ring1_syscore_ops };
 
 static int __init ring1_late_init(void)
 {
-	if (!boot_cpu_has(X86_FEATURE_RING1))
+	if (!ring1_guest())
 		return 0;
-	pr_info("this kernel runs in ring 1, monitor ABI version %ld\n", ring1_hc_abi_version());
+	pr_info("this kernel runs in ring 1%s, monitor ABI version %ld\n",
+		boot_cpu_has(X86_FEATURE_RING1) ? "" : " by trap and emulate",
+		ring1_hc_abi_version());
 	register_syscore(&ring1_syscore);
 	return sysfs_create_group(hypervisor_kobj, &ring1_group);
 }

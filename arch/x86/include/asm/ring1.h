@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the rest of the kernel may know of running in ring 1. Two feature bits:
+ * What the rest of the kernel may know of running in ring 1. The feature bits:
  *
- *   X86_FEATURE_RING1	a PV guest: hypercalls, events through the shared page
- *   X86_FEATURE_DEPRIV	the kernel does not run at CPL 0, so that CLI, PUSHF,
- *			SWAPGS or SYSRET must not be used: Xen PV or ring 1
+ *   X86_FEATURE_RING1		a PV guest: hypercalls, events through the shared page
+ *   X86_FEATURE_RING1_TRAP	a trap guest: native code, each privileged instruction
+ *				of which faults and is emulated
+ *   X86_FEATURE_DEPRIV		CLI, SWAPGS or SYSRET must not be used: Xen PV or RING1
+ *   X86_FEATURE_VIRT_IF	PUSHF does not show the interrupt flag: all three
  */
 #ifndef _ASM_X86_RING1_H
 #define _ASM_X86_RING1_H
@@ -33,6 +35,10 @@ static inline void ring1_exit_cpu(void) { }
 
 #ifndef __ASSEMBLY__
 #include <linux/types.h>
+
+/* In ring 1 at all, however it gets on there. */
+#define ring1_guest()	(cpu_feature_enabled(X86_FEATURE_RING1) || \
+			 cpu_feature_enabled(X86_FEATURE_RING1_TRAP))
 
 /*
  * Entries of page tables that are changed past pv_ops, see asm/pgtable.h. The
