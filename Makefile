@@ -28,6 +28,9 @@
 #:
 #:   GUEST_CMD HOST_CMD         command for the machine's shell
 #:   SMP=1 MEM=512M             the guest's size
+#:   GUEST_MODE=pv|trap         whether it calls the monitor or traps into it
+#:   GUEST_KERNEL=ring1|amd64|cloud
+#:                              the patched one, or Debian's own, which has to trap
 #:   GUEST_APPEND HOST_APPEND   added to the kernel's command line
 #:   SHARE=DIR                  a folder, to be /share in the host
 #:   HOST_KERNEL=amd64|cloud|debug
@@ -51,9 +54,9 @@ endif
 .NOTPARALLEL:
 
 # Taken as written: a $ in a command is for the machine's shell.
-variables := GUEST_CMD HOST_CMD SMP MEM GUEST_APPEND HOST_APPEND SHARE HOST_KERNEL \
-	HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_EMULATOR HOST_GDB HOST_KVM RING1_CACHE \
-	KERNEL_VERSION V BATCH TEST TEST_SLOWNESS
+variables := GUEST_CMD HOST_CMD SMP MEM GUEST_MODE GUEST_KERNEL GUEST_APPEND HOST_APPEND SHARE \
+	HOST_KERNEL HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_EMULATOR HOST_GDB HOST_KVM \
+	RING1_CACHE KERNEL_VERSION V BATCH TEST TEST_SLOWNESS
 $(foreach v,$(variables),$(eval override $(v) := $$(value $(v))))
 export $(variables)
 
@@ -124,7 +127,7 @@ check-install: guest
 	$(rig)/run-tests tests/batches-install
 
 install:
-	$(rig)/need-packages musl-tools linux-libc-dev >&2
+	$(rig)/need-packages musl-tools linux-libc-dev libzstd-dev liblz4-dev >&2
 	MAKEFLAGS= $(MAKE) -s -C host/launcher O=$(CURDIR)/build/launcher >&2
 	host/dkms/install build/launcher/ring1
 

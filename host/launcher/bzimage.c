@@ -45,17 +45,60 @@ static void copy_header(struct setup_header *to, const struct setup_header *from
 	memcpy(to, from, len < sizeof(*to) ? len : sizeof(*to));
 }
 
+static int read_header(const struct image *image, struct setup_header *hdr)
+{
+	if (image->size < HEADER_OFFSET + sizeof(*hdr))
+		return fail("kernel %s is neither a bzImage nor an ELF vmlinux", image->path);
+	if (image_read(image, hdr, HEADER_OFFSET, sizeof(*hdr)))
+		return -1;
+	return check_header(image, hdr);
+}
+
+static void take_header(struct kernel *kernel, const struct setup_header *hdr)
+{
+	copy_header(&kernel->hdr, hdr);
+	kernel->initrd_end_max = (uint64_t)hdr->initrd_addr_max + 1;
+	kernel->cmdline_max = hdr->cmdline_size;
+}
+
+/* Where what comes behind the real-mode code begins in the file. */
+static uint64_t protected_mode_offset(const struct setup_header *hdr)
+{
+	return (hdr->setup_sects ? hdr->setup_sects : DEFAULT_SETUP_SECTS) * SECTOR + SECTOR;
+}
+
+/* For a kernel that came another way than by bzimage_load(). */
+int bzimage_header(const struct image *image, struct kernel *kernel)
+{
+	struct setup_header hdr;
+
+	if (read_header(image, &hdr))
+		return -1;
+	take_header(kernel, &hdr);
+	return 0;
+}
+
+/* The compressed vmlinux in the file, with its size behind it. Not checked yet. */
+int bzimage_payload(const struct image *image, uint64_t *offset, uint64_t *len)
+{
+	struct setup_header hdr;
+
+	if (read_header(image, &hdr))
+		return -1;
+	*offset = protected_mode_offset(&hdr) + hdr.payload_offset;
+	*len = hdr.payload_length;
+	return 0;
+}
+
 int bzimage_load(const struct image *image, const struct ram *ram, struct kernel *kernel)
 {
 	uint64_t offset, payload, need;
 	struct setup_header hdr;
 
-	if (image->size < HEADER_OFFSET + sizeof(hdr))
-		return fail("kernel %s is neither a bzImage nor an ELF vmlinux", image->path);
-	if (image_read(image, &hdr, HEADER_OFFSET, sizeof(hdr)) || check_header(image, &hdr))
+	if (read_header(image, &hdr))
 		return -1;
 
-	offset = (hdr.setup_sects ? hdr.setup_sects : DEFAULT_SETUP_SECTS) * SECTOR + SECTOR;
+	offset = protected_mode_offset(&hdr);
 	payload = (uint64_t)hdr.syssize * PARAGRAPH;
 	if (payload <= ENTRY_64)
 		return fail("kernel %s has a damaged boot header: no kernel behind it",
@@ -65,11 +108,9 @@ int bzimage_load(const struct image *image, const struct ram *ram, struct kernel
 	    image_load(image, ram, hdr.pref_address, offset, payload))
 		return -1;
 
-	copy_header(&kernel->hdr, &hdr);
+	take_header(kernel, &hdr);
 	kernel->start = hdr.pref_address;
 	kernel->end = hdr.pref_address + need;
 	kernel->entry = hdr.pref_address + ENTRY_64;
-	kernel->initrd_end_max = (uint64_t)hdr.initrd_addr_max + 1;
-	kernel->cmdline_max = hdr.cmdline_size;
 	return 0;
 }

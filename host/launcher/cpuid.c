@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include <asm/kvm_para.h>
+
 #include "ring1.h"
 #include "vm.h"
 
@@ -27,7 +29,15 @@
 
 enum topology_level { LEVEL_INVALID, LEVEL_THREAD, LEVEL_CORE };
 
+/*
+ * KVM_FEATURE_* that make a kernel execute VMCALL or VMMCALL. In ring 1 they reach the
+ * hypervisor above the host, if there is one; a PV guest uses its own hypercall in place
+ * of them, a trap guest cannot.
+ */
+#define KVM_HYPERCALL_FEATURES	(1U << 7 | 1U << 11 | 1U << 13 | 1U << 16)
+
 struct topology {
+	bool trap;
 	unsigned int id;
 	unsigned int cpus;
 	unsigned int shift;	/* of the package number in an APIC id */
@@ -159,6 +169,10 @@ static void fix_entry(struct kvm_cpuid_entry2 *e, const struct topology *t)
 		e->ecx = e->index & 0xff;
 		e->edx = t->id;
 		break;
+	case KVM_CPUID_FEATURES:
+		if (t->trap)
+			e->eax &= ~KVM_HYPERCALL_FEATURES;
+		break;
 	default:
 		if (t->amd)
 			fix_amd_entry(e, t);
@@ -204,9 +218,9 @@ static void complete_topology(struct kvm_cpuid2 *table)
 }
 
 struct kvm_cpuid2 *cpuid_for_vcpu(const struct kvm_cpuid2 *supported, unsigned int id,
-				  unsigned int cpus)
+				  unsigned int cpus, bool trap)
 {
-	struct topology topology = { .id = id, .cpus = cpus };
+	struct topology topology = { .id = id, .cpus = cpus, .trap = trap };
 	struct kvm_cpuid2 *table = calloc(1, table_bytes(supported->nent + ADDED_ENTRIES));
 	unsigned int i;
 

@@ -93,16 +93,54 @@ int kernel_check_room(const struct image *image, const struct ram *ram, uint64_t
 	return 0;
 }
 
-int kernel_load(const struct image *image, const struct ram *ram, struct kernel *kernel)
+int image_is_elf(const struct image *image)
 {
 	unsigned char magic[SELFMAG] = { 0 };
 
-	memset(kernel, 0, sizeof(*kernel));
 	if (image_read(image, magic, 0, image->size < SELFMAG ? image->size : SELFMAG))
 		return -1;
-	if (!memcmp(magic, ELFMAG, SELFMAG))
-		return elf_load(image, ram, kernel);
-	return bzimage_load(image, ram, kernel);
+	return !memcmp(magic, ELFMAG, SELFMAG);
+}
+
+/*
+ * A kernel that was not made for ring 1 is changed, so its vmlinux is what is loaded; but
+ * the header, which tells where an initrd may be, is the bzImage's.
+ */
+static int stock_load(const struct image *image, const struct image *vmlinux,
+		      const struct ram *ram, struct kernel *kernel)
+{
+	if (elf_load(vmlinux, ram, kernel))
+		return -1;
+	return image_is_elf(image) ? 0 : bzimage_header(image, kernel);
+}
+
+int kernel_load_trap(const struct image *image, const struct ram *ram, struct kernel *kernel)
+{
+	struct image vmlinux;
+	bool stock;
+	int err;
+
+	if (kernel_unpack(image, &vmlinux))
+		return -1;
+	err = trap_prepare(&vmlinux, &stock);
+	if (!err && stock) {
+		memset(kernel, 0, sizeof(*kernel));
+		err = stock_load(image, &vmlinux, ram, kernel);
+	} else if (!err) {
+		err = kernel_load(image, ram, kernel);
+	}
+	image_close(&vmlinux);
+	return err;
+}
+
+int kernel_load(const struct image *image, const struct ram *ram, struct kernel *kernel)
+{
+	int elf = image_is_elf(image);
+
+	memset(kernel, 0, sizeof(*kernel));
+	if (elf < 0)
+		return -1;
+	return elf ? elf_load(image, ram, kernel) : bzimage_load(image, ram, kernel);
 }
 
 int initrd_load(const struct image *image, const struct ram *ram, struct kernel *kernel)

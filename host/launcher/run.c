@@ -46,7 +46,8 @@ static const char help_text[] =
 "  --append STRING    kernel command line, for example \"console=ttyS0\"\n"
 "  --mem SIZE         guest memory, for example 512M or 4G (default 512M)\n"
 "  --cpus N           number of processors, 1 to 255 (default 1)\n"
-"  --mode pv|trap     ask the guest kernel to use hypercalls, or not to (default pv)\n"
+"  --mode pv|trap     let the guest kernel use hypercalls (default), or have all emulated;\n"
+"                     trap runs Debian's own kernels as well\n"
 "  --serial WHERE     stdio, null, file:PATH or fd:N; up to four times, for COM1 to\n"
 "                     COM4 (default: COM1 is stdio, the others null)\n"
 "  --debug            report accesses to devices that do not exist\n"
@@ -173,7 +174,8 @@ static int load_images(const struct options *options, const struct ram *ram,
 
 	if (image_open(&image, "kernel", options->kernel))
 		return -1;
-	err = kernel_load(&image, ram, kernel);
+	err = options->trap ? kernel_load_trap(&image, ram, kernel) :
+			      kernel_load(&image, ram, kernel);
 	image_close(&image);
 	if (err || !options->initrd)
 		return err;
@@ -189,7 +191,8 @@ static int load_images(const struct options *options, const struct ram *ram,
 static int write_boot_data(const struct options *options, const struct ram *ram,
 			   const struct kernel *kernel)
 {
-	const char *mode = options->trap ? " ring1=trap" : "";
+	/* Each switch of a kernel that isolates its page tables would be emulated. */
+	const char *mode = options->trap ? " ring1=trap nopti" : "";
 	const char *append = options->append ? options->append : "";
 	char *cmdline;
 	int err;
@@ -242,6 +245,7 @@ int run_main(int argc, char **argv)
 		return RING1_OK;
 	}
 	vm.cpus = options.cpus;
+	vm.trap = options.trap;
 	device_set_debug(options.debug);
 	if (ram_alloc(&vm.ram, options.mem) || load_images(&options, &vm.ram, &kernel) ||
 	    write_boot_data(&options, &vm.ram, &kernel))

@@ -120,7 +120,7 @@ static int create(const struct vm *vm, struct vcpu *vcpu, size_t run_size)
 	if (vcpu->run == MAP_FAILED)
 		return fail("cannot map processor %u: %s", vcpu->id, strerror(errno));
 
-	cpuid = cpuid_for_vcpu(vm->cpuid, vcpu->id, vm->cpus);
+	cpuid = cpuid_for_vcpu(vm->cpuid, vcpu->id, vm->cpus, vm->trap);
 	if (!cpuid)
 		return fail("out of memory");
 	err = ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Claim:    each vCPU's CPUID names its own APIC id and one package of
- *           single-thread cores, on Intel's and on AMD's leaves
+ *           single-thread cores, on Intel's and on AMD's leaves, and a trap guest no
+ *           hypercalls of KVM's
  * How:      adapts a table as a large host's KVM could give it
  * Needs:    nothing
- * Catches:  the host's topology shown to the guest
+ * Catches:  the host's topology shown to the guest; a trap guest told to use VMCALL
  */
 #include "vm.h"
 #include "kselftest_harness.h"
 
-#define LEAVES	8
+#define LEAVES	9
 
 /* The host: 64 APIC ids in a package, caches shared by 2 and by 32 threads. */
 static const struct kvm_cpuid_entry2 host[LEAVES] = {
@@ -19,6 +20,7 @@ static const struct kvm_cpuid_entry2 host[LEAVES] = {
 	{ .function = 0x4, .index = 1, .eax = 31 << 26 | 31 << 14 | 3 << 5 | 3 },
 	{ .function = 0xb, .index = 0, .eax = 1, .ebx = 2, .ecx = 0x100, .edx = 42 },
 	{ .function = 0x1f, .index = 0, .eax = 1, .ebx = 2, .ecx = 0x100, .edx = 42 },
+	{ .function = 0x40000001, .eax = 0x01012a9b },
 	{ .function = 0x80000008, .eax = 48, .ecx = 0x603f },
 	{ .function = 0x8000001e, .eax = 42, .ebx = 0x115, .ecx = 3 },
 };
@@ -34,6 +36,7 @@ FIXTURE_VARIANT(cpuid)
 	unsigned int id;
 	unsigned int cpus;
 	unsigned int shift;
+	bool trap;
 };
 
 FIXTURE_VARIANT_ADD(cpuid, only) {
@@ -48,6 +51,10 @@ FIXTURE_VARIANT_ADD(cpuid, last_of_many) {
 	.id = 254, .cpus = 255, .shift = 8,
 };
 
+FIXTURE_VARIANT_ADD(cpuid, trap_guest) {
+	.id = 1, .cpus = 2, .shift = 1, .trap = true,
+};
+
 FIXTURE_SETUP(cpuid)
 {
 	struct kvm_cpuid2 *supported = calloc(1, sizeof(*supported) + sizeof(host));
@@ -55,10 +62,10 @@ FIXTURE_SETUP(cpuid)
 	ASSERT_NE(NULL, supported);
 	supported->nent = LEAVES;
 	memcpy(supported->entries, host, sizeof(host));
-	self->table = cpuid_for_vcpu(supported, variant->id, variant->cpus);
+	self->table = cpuid_for_vcpu(supported, variant->id, variant->cpus, variant->trap);
 	ASSERT_NE(NULL, self->table);
 	memcpy(&supported->entries[0].ebx, "Genu", 4);
-	self->intel = cpuid_for_vcpu(supported, variant->id, variant->cpus);
+	self->intel = cpuid_for_vcpu(supported, variant->id, variant->cpus, variant->trap);
 	ASSERT_NE(NULL, self->intel);
 	free(supported);
 }
@@ -92,6 +99,12 @@ TEST_F(cpuid, features_name_the_guest)
 	EXPECT_EQ(8, e->ebx >> 8 & 0xff);
 	/* Hypervisor and TSC deadline timer. */
 	EXPECT_EQ(0x81000000, e->ecx & 0x81000000);
+}
+
+/* PV unhalt, PV send IPI, PV sched yield: of KVM's features, what needs VMCALL. */
+TEST_F(cpuid, no_feature_of_a_trap_guest_needs_a_hypercall)
+{
+	EXPECT_EQ(variant->trap ? 0x0100021b : 0x01012a9b, leaf(self->table, 0x40000001, 0)->eax);
 }
 
 TEST_F(cpuid, extended_topology_has_two_levels)

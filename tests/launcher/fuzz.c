@@ -2,16 +2,16 @@
 /*
  * Claim:    no damaged kernel image makes the loader crash or write outside of
  *           guest memory
- * How:      loads a good image with some bytes, words or its length changed at
- *           random; `make fuzz` builds it with the address and undefined
- *           behaviour sanitizers, which watch the exact bounds
+ * How:      loads a good image, a stock kernel for a trap guest among them, with some
+ *           bytes, words or its length changed at random; `make fuzz` builds it with the
+ *           address and undefined behaviour sanitizers, which watch the exact bounds
  * Needs:    nothing; arguments: how many images (default 20000), first seed
  * Catches:  a missing or overflowing bounds check
  */
 #include <stdlib.h>
 #include <sys/wait.h>
 
-#include "images.h"
+#include "stock.h"
 
 #define RAM_SIZE	(6 * MIB + 3 * 4096)
 
@@ -58,13 +58,18 @@ static void load_one(const struct ram *ram)
 	union {
 		struct bzimage bz;
 		struct elf elf;
+		struct stock stock;
 		uint8_t bytes[sizeof(struct bzimage)];
 	} file;
+	uint64_t what = random_number(3);
 	struct kernel kernel;
 	struct image image;
 	size_t size;
 
-	if (random_number(2)) {
+	if (what == 2) {
+		make_stock(&file.stock);
+		size = damage(file.bytes, sizeof(file.stock), sizeof(file.stock), EI_CLASS);
+	} else if (what == 1) {
 		make_bzimage(&file.bz);
 		size = damage(file.bytes, sizeof(file.bz), SETUP_BYTES, 0x1f1);
 	} else {
@@ -75,7 +80,7 @@ static void load_one(const struct ram *ram)
 	image = make_image("kernel", file.bytes, size);
 	if (image.fd < 0)
 		abort();
-	if (!kernel_load(&image, ram, &kernel)) {
+	if (!(what == 2 ? kernel_load_trap : kernel_load)(&image, ram, &kernel)) {
 		if (kernel.start < HIGH_RAM_START || kernel.end > ram->low_size ||
 		    kernel.entry < kernel.start || kernel.entry >= kernel.end)
 			abort();

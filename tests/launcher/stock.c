@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Claim:    of a stock kernel the launcher changes what would go wrong in ring 1 without a
+ *           fault, and nothing else; of a kernel made for ring 1, and of what is no Linux,
+ *           nothing; a kernel it does not know it refuses, with the reason
+ * How:      a crafted vmlinux, with one thing of it changed at a time. The code that it puts
+ *           in is run here, where its prefix ends it
+ * Needs:    nothing
+ * Catches:  a byte that is changed by a guess; a record of alternatives that is missed
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/ucontext.h>
+
+#include "stock.h"
+#include "kselftest_harness.h"
+
+FIXTURE(stock)
+{
+	struct stock file;	/* before */
+	struct stock after;
+	bool changed;
+	char said[512];
+};
+
+FIXTURE_SETUP(stock)
+{
+	make_stock(&self->file);
+}
+
+FIXTURE_TEARDOWN(stock)
+{
+}
+
+#define STOCK FIXTURE_DATA(stock)
+
+static int prepare(STOCK *self)
+{
+	struct image image = make_image("kernel", &self->file, sizeof(self->file)), vmlinux;
+	int saved = dup(STDERR_FILENO), to = memfd_create("said", 0), err;
+	ssize_t n;
+
+	if (kernel_unpack(&image, &vmlinux))
+		return -2;
+	dup2(to, STDERR_FILENO);
+	err = trap_prepare(&vmlinux, &self->changed);
+	dup2(saved, STDERR_FILENO);
+	n = pread(to, self->said, sizeof(self->said) - 1, 0);
+	self->said[n < 0 ? 0 : n] = '\0';
+	close(to);
+	close(saved);
+	if (image_read(&vmlinux, &self->after, 0, sizeof(self->after)))
+		return -2;
+	image_close(&vmlinux);
+	image_close(&image);
+	return err;
+}
+
+static uint64_t blob_va(const STOCK *self)
+{
+	return self->after.slots[SLOT_SAVE_FL] - (blob_save_fl - blob);
+}
+
+static uint64_t call_target(const uint8_t *at, uint64_t va)
+{
+	int32_t disp;
+
+	memcpy(&disp, at + 1, sizeof(disp));
+	return *at == 0xe8 ? va + 5 + disp : 0;
+}
+
+TEST_F(stock, what_does_not_fault_is_replaced_and_no_more)
+{
+	uint64_t room, apply;
+	int32_t disp;
+
+	ASSERT_EQ(0, prepare(self)) TH_LOG("%s", self->said);
+	EXPECT_TRUE(self->changed);
+	room = blob_va(self);
+	apply = room + (blob_alternatives - blob);
+	ASSERT_LT(TEXT_VA + AT_END, room);
+	ASSERT_GE(TEXT_VA + TEXT_SIZE, room + (blob_end - blob));
+	EXPECT_EQ(room + (blob_cpuid - blob), self->after.slots[SLOT_CPUID]);
+	EXPECT_EQ(apply, call_target(self->after.text + AT_MODULE, TEXT_VA + AT_MODULE));
+	EXPECT_EQ(apply, call_target(self->after.init_text + 22, INIT_TEXT_VA + 22));
+	EXPECT_EQ(0, memcmp(self->after.text + AT_EMU, "\x65\x48\x0f\xc7\x0e\xc3", 6));
+	EXPECT_EQ(0, memcmp(self->after.text + AT_HEAD, "\x31\xc0\x8e\xd8\x66\x90", 6));
+	memcpy(&disp, self->after.text + (room - TEXT_VA) + (blob_apply - blob), sizeof(disp));
+	EXPECT_EQ(TEXT_VA + AT_APPLY, room + (blob_apply - blob) + 4 + disp);
+
+	/* With these taken back, it is the same file. */
+	self->after.slots[SLOT_SAVE_FL] = self->file.slots[SLOT_SAVE_FL];
+	self->after.slots[SLOT_CPUID] = self->file.slots[SLOT_CPUID];
+	memcpy(self->after.text + AT_MODULE, self->file.text + AT_MODULE, 5);
+	memcpy(self->after.init_text + 22, self->file.init_text + 22, 5);
+	memcpy(self->after.text + AT_EMU, self->file.text + AT_EMU, 6);
+	memcpy(self->after.text + AT_HEAD, self->file.text + AT_HEAD, 6);
+	memset(self->after.text + (room - TEXT_VA), 0xcc, blob_end - blob);
+	EXPECT_EQ(0, memcmp(&self->file, &self->after, sizeof(self->file)));
+}
+
+TEST_F(stock, a_kernel_made_for_ring_1_stays_as_it_is)
+{
+	strcpy(self->file.note.name, "ring1");
+	EXPECT_EQ(0, prepare(self));
+	EXPECT_FALSE(self->changed);
+	EXPECT_EQ(0, memcmp(&self->file, &self->after, sizeof(self->file)));
+}
+
+TEST_F(stock, what_is_no_linux_stays_as_it_is)
+{
+	self->file.names[self->file.shdrs[SECTION_ALTS].sh_name] = '?';
+	EXPECT_EQ(0, prepare(self));
+	EXPECT_FALSE(self->changed);
+	EXPECT_EQ(0, memcmp(&self->file, &self->after, sizeof(self->file)));
+}
+
+/* What is wrong with it, and what is said then. */
+enum wrong {
+	NO_DATA, NO_SITES, TWO_SLOTS, NOT_PUSHF, NO_CPUID, TWO_CPUIDS, NO_EMU, TWO_EMUS, NO_HEAD,
+	OTHER_TABLE, NO_MODULES, NO_ROOM, NR_WRONG,
+};
+
+static const char *make_wrong(struct stock *s, enum wrong wrong)
+{
+	switch (wrong) {
+	case NO_DATA:
+		s->shdrs[SECTION_DATA].sh_type = SHT_NOBITS;
+		return "no .text, .init.text and .data";
+	case NO_SITES:
+		s->alts[ALT_PUSHF].flags = 0;
+		return "pv_ops.irq.save_fl";
+	case TWO_SLOTS:
+		s->alts[ALT_OTHER] = s->alts[ALT_PUSHF];
+		s->alts[ALT_OTHER].site += AT_MODULE - AT_SITE - 2 * (int)sizeof(struct alt);
+		s->alts[ALT_OTHER].replacement -= 2 * (int)sizeof(struct alt);
+		memcpy(s->text + AT_MODULE, s->text + AT_SITE, 6);
+		return "pv_ops.irq.save_fl";
+	case NOT_PUSHF:
+		s->text[AT_SAVE_FL + 4] = 0x90;
+		return "pv_ops.irq.save_fl";
+	case NO_CPUID:
+		s->text[AT_CPUID + 9] = 0x90;
+		return "pv_ops.cpu.cpuid";
+	case TWO_CPUIDS:
+		s->slots[SLOT_OTHER] = s->slots[SLOT_CPUID];
+		return "pv_ops.cpu.cpuid";
+	case NO_EMU:
+		s->text[AT_EMU] = 0x90;
+		return "this_cpu_cmpxchg16b_emu()";
+	case TWO_EMUS:
+		memcpy(s->text + AT_OTHER, s->text + AT_EMU, 8);
+		return "this_cpu_cmpxchg16b_emu()";
+	case NO_HEAD:
+		s->text[AT_HEAD + 5] = 0xd8;
+		return "segments";
+	case OTHER_TABLE:
+		s->init_text[18] ^= 1;
+		return "apply_alternatives()";
+	case NO_MODULES:
+		s->text[AT_MODULE] = 0x90;
+		return "calls of apply_alternatives()";
+	case NO_ROOM:
+		memset(s->text + AT_END, 0x90, TEXT_SIZE - AT_END);
+		return "no room";
+	default:
+		return "?";
+	}
+}
+
+TEST_F(stock, another_kernel_is_refused_with_the_reason)
+{
+	enum wrong wrong;
+	const char *why;
+
+	for (wrong = 0; wrong < NR_WRONG; wrong++) {
+		make_stock(&self->file);
+		why = make_wrong(&self->file, wrong);
+		EXPECT_EQ(-1, prepare(self)) TH_LOG("case %d", wrong);
+		EXPECT_NE(NULL, strstr(self->said, why)) TH_LOG("%d: %s", wrong, self->said);
+		EXPECT_EQ(0, strncmp(self->said, "ring1: kernel (test) cannot be a trap guest: ", 45));
+		EXPECT_EQ(self->said + strlen(self->said) - 1, strchr(self->said, '\n'));
+	}
+}
+
+/* Cut off anywhere, it is refused, or is no kernel; nothing behind its end is read. */
+TEST_F(stock, a_kernel_may_end_anywhere)
+{
+	struct image image, vmlinux;
+	bool changed;
+	size_t size, end = offsetof(struct stock, names) + sizeof(self->file.names);
+
+	ASSERT_TRUE(freopen("/dev/null", "w", stderr));
+	for (size = SELFMAG; size < end; size++) {
+		image = make_image("kernel", &self->file, size);
+		ASSERT_EQ(0, kernel_unpack(&image, &vmlinux));
+		if (!trap_prepare(&vmlinux, &changed))
+			ASSERT_FALSE(changed) TH_LOG("%zu bytes", size);
+		image_close(&vmlinux);
+		image_close(&image);
+	}
+}
+
+static sigjmp_buf trapped;
+static uint64_t trap_rip;
+
+static void on_trap(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)info;
+	trap_rip = ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+	siglongjmp(trapped, 1);
+}
+
+/* In ring 3 as in ring 1: a #UD, with RIP at it. */
+TEST(in_ring_1_and_3_pushf_has_the_prefix)
+{
+	uint8_t *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static const uint8_t prefix_pushf[] = { 0x0f, 0x0b, 'k', 'v', 'm', 0x9c };
+	struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
+
+	ASSERT_NE(MAP_FAILED, code);
+	memcpy(code, blob, blob_end - blob);
+	ASSERT_EQ(0, sigaction(SIGILL, &action, NULL));
+	if (!sigsetjmp(trapped, 1))
+		((void (*)(void))(code + (blob_save_fl - blob)))();
+	ASSERT_NE(0, trap_rip);
+	EXPECT_EQ(0, memcmp((void *)trap_rip, prefix_pushf, sizeof(prefix_pushf)));
+}
+
+/* The real table's records, in the order of a kernel's; the end is apply_alternatives(). */
+TEST(pushf_alone_stays_a_call)
+{
+	struct {
+		uint8_t code[1024];
+		struct alt alts[NR_ALTS];
+		uint8_t replacements[8];
+	} *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static const uint8_t ret = 0xc3;
+	unsigned int i;
+	int32_t disp;
+
+	ASSERT_NE(MAP_FAILED, page);
+	ASSERT_GT(sizeof(page->code) - 1, (size_t)(blob_end - blob));
+	memcpy(page->code, blob, blob_end - blob);
+	page->code[sizeof(page->code) - 1] = ret;
+	disp = sizeof(page->code) - 1 - (blob_apply - blob + 4);
+	memcpy(page->code + (blob_apply - blob), &disp, sizeof(disp));
+	memcpy(page->replacements, "\x9c\x58\xfa\x90\x9c\x58", 6);
+	for (i = 0; i < NR_ALTS; i++)
+		page->alts[i] = (struct alt){
+			.replacement = page->replacements + 2 * i -
+				       (uint8_t *)&page->alts[i].replacement,
+			.feature = i == ALT_OTHER ? 5 : 8 * 32 + 16, .flags = 1,
+		};
+	((void (*)(void *, void *))(page->code + (blob_alternatives - blob)))
+		(page->alts, page->alts + NR_ALTS);
+	EXPECT_EQ(0, page->alts[ALT_PUSHF].flags);
+	EXPECT_EQ(8 * 32 + 16, page->alts[ALT_PUSHF].feature);
+	EXPECT_EQ(1, page->alts[ALT_CLI].flags);
+	EXPECT_EQ(1, page->alts[ALT_OTHER].flags);
+	EXPECT_EQ(5, page->alts[ALT_OTHER].feature);
+}
+
+TEST_HARNESS_MAIN
