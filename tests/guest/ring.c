@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Claim:    as a PV guest the kernel runs in ring 1 and says so, once; its user runs in
- *           ring 3. Elsewhere it does not claim that.
+ * Claim:    as a PV or trap guest the kernel runs in ring 1 and says so, and which of the
+ *           two, once; its user runs in ring 3. Elsewhere it does not claim that.
  * How:      reads CS, /sys/hypervisor and the kernel's log. The batch says by ring1_test.ring=
- *           on the kernel's command line which ring it is to be.
- * Catches:  a guest that fell back to another ring or to trap mode, for which every
+ *           on the kernel's command line which ring it is to be, the launcher by ring1=
+ *           whether it is a trap guest.
+ * Catches:  a guest that fell back to another ring or the other mode, for which every
  *           other test would pass, too
  */
 #include <sys/klog.h>
@@ -45,14 +46,17 @@ TEST(kernel_is_in_the_ring_that_the_batch_wants)
 TEST(kernel_reports_ring_1_from_its_cs)
 {
 	if (!in_ring1())
-		SKIP(return, "not a PV guest");
+		SKIP(return, "not in ring 1");
 	EXPECT_STREQ("1", first_line("/sys/hypervisor/ring", line, sizeof(line)));
+	EXPECT_STREQ(is_trap_guest() ? "trap" : "pv",
+		     first_line("/sys/hypervisor/mode", line, sizeof(line)));
 	EXPECT_STREQ("1", first_line("/sys/hypervisor/abi_version", line, sizeof(line)));
 }
 
-/* In ring 1 there is exactly one line, with the version; elsewhere none. */
+/* In ring 1 there is exactly one line, with the mode and the version; elsewhere none. */
 TEST(kernel_log_says_it_once)
 {
+	const char *mode = is_trap_guest() ? " by trap and emulate" : "";
 	static char log[1 << 20];
 	int len = klogctl(3, log, sizeof(log) - 1), found = 0;
 	char *at = log;
@@ -60,7 +64,9 @@ TEST(kernel_log_says_it_once)
 	ASSERT_LT(0, len);
 	while ((at = strstr(at, "ring1: this kernel runs in "))) {
 		at[strcspn(at, "\n")] = '\0';
-		EXPECT_STREQ("ring1: this kernel runs in ring 1, monitor ABI version 1", at);
+		snprintf(line, sizeof(line),
+			 "ring1: this kernel runs in ring 1%s, monitor ABI version 1", mode);
+		EXPECT_STREQ(line, at);
 		at += strlen(at) + 1;
 		found++;
 	}

@@ -267,7 +267,20 @@ TEST_F_TIMEOUT(page, is_not_the_kernels_for_system_calls, 60)
 	EXPECT_EQ(EFAULT, errno);
 }
 
-TEST(no_page_of_the_switchers_regions_is_the_users)
+/* Thousands of faults: a trap guest takes minutes for them. */
+FIXTURE(many)
+{
+};
+
+FIXTURE_SETUP(many)
+{
+}
+
+FIXTURE_TEARDOWN(many)
+{
+}
+
+TEST_F_TIMEOUT(many, no_page_of_the_switchers_regions_is_the_users, 200)
 {
 	struct probe p = { };
 	uint64_t addr;
@@ -281,7 +294,7 @@ TEST(no_page_of_the_switchers_regions_is_the_users)
 	}
 }
 
-TEST(no_slot_of_the_top_level_table_is_the_users)
+TEST_F_TIMEOUT(many, no_slot_of_the_top_level_table_is_the_users, 200)
 {
 	struct probe p = { };
 	uint64_t addr;

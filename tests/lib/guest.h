@@ -32,6 +32,14 @@ static inline bool in_ring1(void)
 	return !strcmp(first_line("/sys/hypervisor/type", line, sizeof(line)), "ring1");
 }
 
+/* Are its privileged instructions emulated? The launcher tells it so. */
+static inline bool is_trap_guest(void)
+{
+	char args[4096];
+
+	return strstr(first_line("/proc/cmdline", args, sizeof(args)), " ring1=trap ");
+}
+
 /* Is the flag in /proc/cpuinfo? */
 static inline bool cpu_has(const char *flag)
 {

@@ -6,12 +6,18 @@
 # HOST_KERNEL, and emulator.
 
 : "${HOST_KERNEL:=amd64}" "${HOST_KVM:=kvm-ring1}" "${HOST_SMP:=2}" "${SMP:=1}" "${MEM:=512M}"
+: "${GUEST_KERNEL:=ring1}"
 : "${HOST_EMULATOR:=qemu}"
 
+flavour_of() {
+	case $1 in
+	cloud) echo cloud-amd64 ;;
+	*) echo "$1" ;;
+	esac
+}
+
 case $HOST_KERNEL in
-amd64) flavour=amd64 ;;
-cloud) flavour=cloud-amd64 ;;
-debug) flavour=debug ;;
+amd64 | cloud | debug) flavour=$(flavour_of "$HOST_KERNEL") ;;
 *) die "HOST_KERNEL=$HOST_KERNEL: must be amd64, cloud or debug" ;;
 esac
 
@@ -36,6 +42,17 @@ case $HOST_KVM in
 kvm-ring1 | none) : "${HOST_CPU:=max,-svm,-vmx,-la57}" ;;
 kvm-amd) : "${HOST_CPU:=max,-la57}" ;;
 *) die "HOST_KVM=$HOST_KVM: must be kvm-ring1, kvm-amd or none" ;;
+esac
+
+case $GUEST_KERNEL in
+ring1) : "${GUEST_MODE:=pv}" ;;
+amd64 | cloud) : "${GUEST_MODE:=trap}" ;;
+*) die "GUEST_KERNEL=$GUEST_KERNEL: must be ring1, amd64 or cloud" ;;
+esac
+case $GUEST_MODE/$GUEST_KERNEL in
+pv/ring1 | trap/*) ;;
+pv/*) die "GUEST_MODE=pv: not with GUEST_KERNEL=$GUEST_KERNEL, which knows no hypercalls" ;;
+*) die "GUEST_MODE=$GUEST_MODE: must be pv or trap" ;;
 esac
 
 # count NAME VALUE MAX
