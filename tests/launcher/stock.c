@@ -32,7 +32,8 @@ FIXTURE_TEARDOWN(stock)
 {
 }
 
-#define STOCK FIXTURE_DATA(stock)
+#define STOCK	FIXTURE_DATA(stock)
+#define REFUSAL	"ring1: kernel (test) cannot be a trap guest: "
 
 static int prepare(STOCK *self)
 {
@@ -101,7 +102,7 @@ TEST_F(stock, what_does_not_fault_is_replaced_and_no_more)
 
 TEST_F(stock, a_kernel_made_for_ring_1_stays_as_it_is)
 {
-	strcpy(self->file.note.name, "ring1");
+	memcpy(self->file.note.name, "ring1", sizeof("ring1"));
 	EXPECT_EQ(0, prepare(self));
 	EXPECT_FALSE(self->changed);
 	EXPECT_EQ(0, memcmp(&self->file, &self->after, sizeof(self->file)));
@@ -178,7 +179,7 @@ TEST_F(stock, another_kernel_is_refused_with_the_reason)
 		why = make_wrong(&self->file, wrong);
 		EXPECT_EQ(-1, prepare(self)) TH_LOG("case %d", wrong);
 		EXPECT_NE(NULL, strstr(self->said, why)) TH_LOG("%d: %s", wrong, self->said);
-		EXPECT_EQ(0, strncmp(self->said, "ring1: kernel (test) cannot be a trap guest: ", 45));
+		EXPECT_EQ(0, strncmp(self->said, REFUSAL, strlen(REFUSAL)));
 		EXPECT_EQ(self->said + strlen(self->said) - 1, strchr(self->said, '\n'));
 	}
 }

@@ -72,7 +72,7 @@ static inline void make_section(struct stock *s, unsigned int n, uint64_t va, si
 
 	for (i = 0; i < n; i++)
 		name += strlen(name) + 1;
-	s->shdrs[n] = (Elf64_Shdr){
+	s->shdrs[n] = (Elf64_Shdr) {
 		.sh_name = name - STOCK_NAMES, .sh_type = SHT_PROGBITS,
 		.sh_flags = va ? SHF_ALLOC : 0, .sh_addr = va, .sh_offset = offset, .sh_size = size,
 	};
@@ -148,7 +148,7 @@ static inline void make_stock(struct stock *s)
 		};
 	}
 	s->note.header = (Elf64_Nhdr){ .n_namesz = 6, .n_descsz = 4, .n_type = 1 };
-	strcpy(s->note.name, "other");
+	memcpy(s->note.name, "other", sizeof("other"));
 }
 
 #endif
