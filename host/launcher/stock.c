@@ -126,7 +126,7 @@ static bool made_for_ring1(const struct vmlinux *v)
 		      (((uint64_t)note.n_descsz + 3) & ~3ULL);
 		if (len > notes.size - at)
 			return false;
-		if (note.n_namesz == sizeof(NOTE_NAME) && !memcmp(name, NOTE_NAME, sizeof(NOTE_NAME)))
+		if (note.n_namesz == sizeof(NOTE_NAME) && !memcmp(name, NOTE_NAME, note.n_namesz))
 			return true;
 		at += len;
 	}
