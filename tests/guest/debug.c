@@ -243,7 +243,20 @@ TEST(watchpoints_on_user_memory_hit_in_either_ring)
 	EXPECT_EQ(100, hits(fd));
 }
 
-TEST(watchpoints_on_kernel_variables_hit)
+/* A trap guest, on a busy machine, takes half a minute. */
+FIXTURE(slow)
+{
+};
+
+FIXTURE_SETUP(slow)
+{
+}
+
+FIXTURE_TEARDOWN(slow)
+{
+}
+
+TEST_F_TIMEOUT(slow, watchpoints_on_kernel_variables_hit, 120)
 {
 	uint64_t addr = kernel_symbol("total_forks");
 	int fd, i;

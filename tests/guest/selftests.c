@@ -63,7 +63,7 @@ SELFTEST(x86, iopl)
 SELFTEST(x86, test_mremap_vdso)
 SELFTEST(x86, test_vsyscall)
 
-TEST_F_TIMEOUT(selftest, succeeds, 120)
+TEST_F_TIMEOUT(selftest, succeeds, 300)
 {
 	FILE *log = tmpfile();
 	int status;

@@ -33,7 +33,7 @@ TEST_F(run, trap_mode_is_on_the_command_line)
 {
 	STARTED(DO("params", "--mode", "trap"));
 	ENDS(0, "powered off");
-	EXPECT_NE(NULL, strstr(self->text, "cmdline=no5lvl ring1=trap params\n"));
+	EXPECT_NE(NULL, strstr(self->text, "cmdline=no5lvl ring1=trap nopti params\n"));
 }
 
 TEST_F(run, memory_above_the_hole_is_announced)
