@@ -13,6 +13,7 @@
 #:   check      all tests; BATCH= and TEST= patterns select (tests/batches, TEST='host/*')
 #:   check-debug
 #:              the tests that a host kernel with KASAN and lockdep has something to say to
+#:   check-trap all tests of guests in trap guests, and on Debian's own kernels: slow
 #:   check-life guests that come and go, by the hundred; see tests/batches-life
 #:   check-install
 #:              make install in a bootstrapped Debian, which then boots as a host
@@ -119,6 +120,9 @@ check-debug: guest debug-host launcher tests
 bench-quick: guest modules launcher tests
 	tests/bench/run
 
+check-trap: guest modules launcher tests
+	$(rig)/run-tests tests/batches-trap
+
 check-life: guest modules launcher tests
 	$(rig)/run-tests tests/batches-life
 
@@ -142,5 +146,5 @@ clean:
 	rm -rf build
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
-	modules launcher tests check check-debug check-life check-install bench-quick install uninstall \
+	modules launcher tests check check-debug check-trap check-life check-install bench-quick install uninstall \
 	reference clean debug-host
