@@ -14,9 +14,10 @@
 #:   check-debug
 #:              the tests that a host kernel with KASAN and lockdep has something to say to
 #:   check-trap all tests of guests in trap guests, and on Debian's own kernels: slow
-#:   check-life guests that come and go, by the hundred; see tests/batches-life
 #:   check-install
 #:              make install in a bootstrapped Debian, which then boots as a host
+#:   check-off  that the series leaves a kernel without RING1_GUEST as it was: builds one of
+#:              the patched and one of the pristine tree, compares their code; ten minutes
 #:   bench-quick
 #:              instructions and exits per operation, natively and in a guest
 #:   guest modules launcher tests
@@ -117,14 +118,18 @@ check: guest modules launcher tests
 check-debug: guest debug-host launcher tests
 	TEST_SLOWNESS=$(or $(TEST_SLOWNESS),5) $(rig)/run-tests tests/batches-debug
 
+check-off: kernels
+	$(rig)/kernel-build --source pristine --config $(rig)/option-off.config --objects \
+		--out build/off-pristine
+	$(rig)/kernel-build --source patched --config $(rig)/option-off.config --objects \
+		--out build/off-patched
+	$(rig)/run-tests tests/batches-off
+
 bench-quick: guest modules launcher tests
 	tests/bench/run
 
 check-trap: guest modules launcher tests
 	$(rig)/run-tests tests/batches-trap
-
-check-life: guest modules launcher tests
-	$(rig)/run-tests tests/batches-life
 
 check-install: guest
 	$(rig)/need-packages mmdebstrap e2fsprogs
@@ -146,5 +151,5 @@ clean:
 	rm -rf build
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
-	modules launcher tests check check-debug check-trap check-life check-install bench-quick install uninstall \
-	reference clean debug-host
+	modules launcher tests check check-debug check-off check-trap check-install bench-quick \
+	install uninstall reference clean debug-host
