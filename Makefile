@@ -98,7 +98,7 @@ guest: kernels
 debug-host: kernels
 	$(rig)/kernel-build --source pristine --config $(guest_config) \
 		--config $(rig)/debug-host.config --headers --out build/debug-host
-	$(rig)/module-build debug
+	$(rig)/module-build debug CC=gcc-12
 
 modules: kernels $(if $(filter debug,$(HOST_KERNEL)),debug-host)
 	$(rig)/module-build amd64
