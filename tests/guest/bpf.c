@@ -9,7 +9,7 @@
 #include <linux/bpf.h>
 #include <sys/syscall.h>
 
-#include "kselftest_harness.h"
+#include "fixture.h"
 #include "guest.h"
 
 #define INSN(op, d, s, o, i) { .code = op, .dst_reg = d, .src_reg = s, .off = o, .imm = i }
@@ -64,17 +64,7 @@ static long run(int fd)
 }
 
 /* A trap guest, on a busy machine, takes a minute. */
-FIXTURE(slow)
-{
-};
-
-FIXTURE_SETUP(slow)
-{
-}
-
-FIXTURE_TEARDOWN(slow)
-{
-}
+EMPTY_FIXTURE(slow)
 
 TEST_F_TIMEOUT(slow, programs_compute_what_they_say, 120)
 {

@@ -19,7 +19,7 @@
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
 
-#include "kselftest_harness.h"
+#include "fixture.h"
 #include "guest.h"
 #include "probe.h"
 
@@ -244,17 +244,7 @@ TEST(watchpoints_on_user_memory_hit_in_either_ring)
 }
 
 /* A trap guest, on a busy machine, takes half a minute. */
-FIXTURE(slow)
-{
-};
-
-FIXTURE_SETUP(slow)
-{
-}
-
-FIXTURE_TEARDOWN(slow)
-{
-}
+EMPTY_FIXTURE(slow)
 
 TEST_F_TIMEOUT(slow, watchpoints_on_kernel_variables_hit, 120)
 {

@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <asm/prctl.h>
 
-#include "kselftest_harness.h"
+#include "fixture.h"
 #include "guest.h"
 #include "probe.h"
 
@@ -142,17 +142,7 @@ static int spin_with(unsigned int seed)
 	return 0;
 }
 
-FIXTURE(spinners)
-{
-};
-
-FIXTURE_SETUP(spinners)
-{
-}
-
-FIXTURE_TEARDOWN(spinners)
-{
-}
+EMPTY_FIXTURE(spinners)
 
 TEST_F_TIMEOUT(spinners, keep_their_registers, 200)
 {

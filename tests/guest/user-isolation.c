@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "kselftest_harness.h"
+#include "fixture.h"
 #include "guest.h"
 #include "probe.h"
 
@@ -268,17 +268,7 @@ TEST_F_TIMEOUT(page, is_not_the_kernels_for_system_calls, 60)
 }
 
 /* Thousands of faults: a trap guest takes minutes for them. */
-FIXTURE(many)
-{
-};
-
-FIXTURE_SETUP(many)
-{
-}
-
-FIXTURE_TEARDOWN(many)
-{
-}
+EMPTY_FIXTURE(many)
 
 TEST_F_TIMEOUT(many, no_page_of_the_switchers_regions_is_the_users, 200)
 {

@@ -96,4 +96,19 @@ static inline struct image make_image(const char *what, const void *bytes, size_
 	return image;
 }
 
+/* Run a loader with its message caught, in self->said: a failure says exactly one line. */
+#define CATCH(call) ({							\
+	int _saved = dup(STDERR_FILENO), _to = memfd_create("said", 0), _err; \
+	ssize_t _n;							\
+									\
+	dup2(_to, STDERR_FILENO);					\
+	_err = (call);							\
+	dup2(_saved, STDERR_FILENO);					\
+	_n = pread(_to, self->said, sizeof(self->said) - 1, 0);		\
+	self->said[_n < 0 ? 0 : _n] = '\0';				\
+	close(_to);							\
+	close(_saved);							\
+	_err;								\
+})
+
 #endif

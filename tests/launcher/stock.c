@@ -2,7 +2,8 @@
 /*
  * Claim:    of a stock kernel the launcher changes what would go wrong in ring 1 without a
  *           fault, and nothing else; of a kernel made for ring 1, and of what is no Linux,
- *           nothing; a kernel it does not know it refuses, with the reason
+ *           nothing; a kernel it does not know it refuses, with the reason. What is packed
+ *           in a bzImage comes out as it went in, or is refused
  * How:      a crafted vmlinux, with one thing of it changed at a time. The code that it puts
  *           in is run here, where its prefix ends it
  * Needs:    nothing
@@ -11,6 +12,9 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/ucontext.h>
+
+#include <lz4.h>
+#include <zstd.h>
 
 #include "stock.h"
 #include "kselftest_harness.h"
@@ -38,18 +42,11 @@ FIXTURE_TEARDOWN(stock)
 static int prepare(STOCK *self)
 {
 	struct image image = make_image("kernel", &self->file, sizeof(self->file)), vmlinux;
-	int saved = dup(STDERR_FILENO), to = memfd_create("said", 0), err;
-	ssize_t n;
+	int err;
 
 	if (kernel_unpack(&image, &vmlinux))
 		return -2;
-	dup2(to, STDERR_FILENO);
-	err = trap_prepare(&vmlinux, &self->changed);
-	dup2(saved, STDERR_FILENO);
-	n = pread(to, self->said, sizeof(self->said) - 1, 0);
-	self->said[n < 0 ? 0 : n] = '\0';
-	close(to);
-	close(saved);
+	err = CATCH(trap_prepare(&vmlinux, &self->changed));
 	if (image_read(&vmlinux, &self->after, 0, sizeof(self->after)))
 		return -2;
 	image_close(&vmlinux);
@@ -100,20 +97,22 @@ TEST_F(stock, what_does_not_fault_is_replaced_and_no_more)
 	EXPECT_EQ(0, memcmp(&self->file, &self->after, sizeof(self->file)));
 }
 
+#define STAYS_AS_IT_IS() do {							\
+	EXPECT_EQ(0, prepare(self));						\
+	EXPECT_FALSE(self->changed);						\
+	EXPECT_EQ(0, memcmp(&self->file, &self->after, sizeof(self->file)));	\
+} while (0)
+
 TEST_F(stock, a_kernel_made_for_ring_1_stays_as_it_is)
 {
 	memcpy(self->file.note.name, "ring1", sizeof("ring1"));
-	EXPECT_EQ(0, prepare(self));
-	EXPECT_FALSE(self->changed);
-	EXPECT_EQ(0, memcmp(&self->file, &self->after, sizeof(self->file)));
+	STAYS_AS_IT_IS();
 }
 
 TEST_F(stock, what_is_no_linux_stays_as_it_is)
 {
 	self->file.names[self->file.shdrs[SECTION_ALTS].sh_name] = '?';
-	EXPECT_EQ(0, prepare(self));
-	EXPECT_FALSE(self->changed);
-	EXPECT_EQ(0, memcmp(&self->file, &self->after, sizeof(self->file)));
+	STAYS_AS_IT_IS();
 }
 
 /* What is wrong with it, and what is said then. */
@@ -200,6 +199,124 @@ TEST_F(stock, a_kernel_may_end_anywhere)
 		image_close(&vmlinux);
 		image_close(&image);
 	}
+}
+
+FIXTURE(packed)
+{
+	struct stock file;
+	struct bzimage bz;
+	uint32_t len;		/* of what is packed, in the payload; its size follows */
+	char said[512];
+};
+
+FIXTURE_VARIANT(packed)
+{
+	bool lz4;
+};
+
+FIXTURE_VARIANT_ADD(packed, by_lz4) {
+	.lz4 = true,
+};
+
+FIXTURE_VARIANT_ADD(packed, by_zstd) {
+	.lz4 = false,
+};
+
+/* As scripts/Makefile.lib of the kernel's packs. */
+static uint32_t pack_lz4(const struct stock *file, uint8_t *to)
+{
+	static const uint8_t magic[] = { 0x02, 0x21, 0x4c, 0x18 };
+	uint32_t len = LZ4_compress_default((const char *)file, (char *)to + 8, sizeof(*file),
+					    PAYLOAD_BYTES - 12);
+
+	memcpy(to, magic, sizeof(magic));
+	memcpy(to + 4, &len, sizeof(len));
+	return 8 + len;
+}
+
+#define PACKED	FIXTURE_DATA(packed)
+
+static void put_size(PACKED *self, uint32_t size)
+{
+	memcpy(self->bz.payload + self->len, &size, sizeof(size));
+	self->bz.hdr.payload_length = self->len + sizeof(size);
+}
+
+FIXTURE_SETUP(packed)
+{
+	make_stock(&self->file);
+	make_bzimage(&self->bz);
+	self->len = variant->lz4 ? pack_lz4(&self->file, self->bz.payload) :
+				   ZSTD_compress(self->bz.payload, PAYLOAD_BYTES - 4, &self->file,
+						 sizeof(self->file), 1);
+	ASSERT_GT(PAYLOAD_BYTES - 4, self->len);
+	put_size(self, sizeof(self->file));
+}
+
+FIXTURE_TEARDOWN(packed)
+{
+}
+
+static int unpack(PACKED *self, struct image *vmlinux)
+{
+	struct image image = make_image("kernel", &self->bz, sizeof(self->bz));
+	int err = CATCH(kernel_unpack(&image, vmlinux));
+
+	image_close(&image);
+	return err;
+}
+
+#define NOT_UNPACKED(reason) do {						\
+	struct image _vmlinux;							\
+										\
+	EXPECT_EQ(-1, unpack(self, &_vmlinux));					\
+	EXPECT_NE(NULL, strstr(self->said, reason)) TH_LOG("%s", self->said);	\
+	EXPECT_EQ(self->said + strlen(self->said) - 1, strchr(self->said, '\n')); \
+} while (0)
+
+TEST_F(packed, comes_out_as_it_went_in)
+{
+	struct stock out;
+	struct image vmlinux;
+
+	ASSERT_EQ(0, unpack(self, &vmlinux)) TH_LOG("%s", self->said);
+	EXPECT_EQ(sizeof(out), vmlinux.size);
+	ASSERT_EQ(0, image_read(&vmlinux, &out, 0, sizeof(out)));
+	EXPECT_EQ(0, memcmp(&self->file, &out, sizeof(out)));
+	image_close(&vmlinux);
+}
+
+TEST_F(packed, with_a_wrong_size_is_refused)
+{
+	static const uint32_t wrong[] = {
+		0, 1, sizeof(struct stock) - 1, sizeof(struct stock) + 1, UINT32_MAX,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		put_size(self, wrong[i]);
+		NOT_UNPACKED("damaged");
+	}
+}
+
+TEST_F(packed, cut_off_is_refused)
+{
+	self->len--;
+	put_size(self, sizeof(self->file));
+	NOT_UNPACKED("damaged");
+	self->len = 0;
+	put_size(self, sizeof(self->file));
+	NOT_UNPACKED("damaged");
+	self->bz.hdr.payload_length = PAYLOAD_BYTES + 1;
+	NOT_UNPACKED("damaged");
+	self->bz.hdr.payload_offset = UINT32_MAX;
+	NOT_UNPACKED("damaged");
+}
+
+TEST_F(packed, otherwise_is_refused_with_a_remedy)
+{
+	self->bz.payload[0]++;
+	NOT_UNPACKED("scripts/extract-vmlinux");
 }
 
 static sigjmp_buf trapped;
