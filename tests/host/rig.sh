@@ -7,12 +7,19 @@
 
 . "${0%/*}/../lib/tap.sh"
 
+is_kernel() {
+	case $HOST_KERNEL in
+	debug) grep -e '-debug$' /proc/sys/kernel/osrelease ;;
+	*) grep -F '+deb12-' /proc/sys/kernel/osrelease ;;
+	esac
+}
+
 no_hardware_virtualization() {
 	! grep -wE 'svm|vmx|la57' /proc/cpuinfo
 }
 
 plan 5
-check "it is Debian's kernel" grep -F '+deb12-' /proc/sys/kernel/osrelease
+check "it is Debian's kernel, or the one for debugging that was asked for" is_kernel
 check "it has no hardware virtualization" no_hardware_virtualization
 check "there is /dev/kvm" test -c /dev/kvm
 check "ring1 is a command" ring1 --version
