@@ -18,6 +18,8 @@
 #:              make install in a bootstrapped Debian, which then boots as a host
 #:   check-off  that the series leaves a kernel without RING1_GUEST as it was: builds one of
 #:              the patched and one of the pristine tree, compares their code; ten minutes
+#:   bench      operations and exits in nine environments, side by side: build/bench/report.md;
+#:              ENVIRONMENTS= PARTS= OPERATIONS= select, see Documentation/bench.rst
 #:   bench-quick
 #:              instructions and exits per operation, natively and in a guest
 #:   guest modules launcher tests
@@ -47,6 +49,8 @@
 #:   RING1_CACHE=DIR            for kernels and downloads; ~/.cache/ring1
 #:   KERNEL_VERSION             another one than guest-patches/base says
 #:   TEST_SLOWNESS=1            multiplies the time that tests may take
+#:   ENVIRONMENTS PARTS OPERATIONS EFFORT=100
+#:                              bench: what is measured, and how often (percent)
 #:   V=1                        shows every command
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -58,7 +62,8 @@ endif
 # Taken as written: a $ in a command is for the machine's shell.
 variables := GUEST_CMD HOST_CMD SMP MEM GUEST_MODE GUEST_KERNEL GUEST_APPEND HOST_APPEND SHARE \
 	HOST_KERNEL HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_EMULATOR HOST_GDB HOST_KVM \
-	RING1_CACHE KERNEL_VERSION V BATCH TEST TEST_SLOWNESS
+	RING1_CACHE KERNEL_VERSION V BATCH TEST TEST_SLOWNESS \
+	ENVIRONMENTS PARTS OPERATIONS EFFORT
 $(foreach v,$(variables),$(eval override $(v) := $$(value $(v))))
 export $(variables)
 
@@ -126,6 +131,12 @@ check-off: kernels
 	$(rig)/run-tests tests/batches-off
 
 bench-quick: guest modules launcher tests
+	tests/bench/quick
+
+bench: guest modules launcher tests
+	tests/bench/fetch
+	$(rig)/kernel-build --source patched --config $(guest_config) \
+		--config tests/bench/kernel.config --out build/bench-kernel
 	tests/bench/run
 
 check-trap: guest modules launcher tests
@@ -151,5 +162,5 @@ clean:
 	rm -rf build
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
-	modules launcher tests check check-debug check-off check-trap check-install bench-quick \
-	install uninstall reference clean debug-host
+	modules launcher tests check check-debug check-off check-trap check-install bench \
+	bench-quick install uninstall reference clean debug-host

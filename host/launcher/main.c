@@ -14,6 +14,7 @@ static const char help_text[] =
 "usage: ring1 run --kernel FILE [options]   run a guest\n"
 "       ring1 stat [PID]                    print the exit counters of a running guest\n"
 "       ring1 check                         say whether this host can run guests\n"
+"       ring1 bench [OPERATION]...          measure what operations cost on this machine\n"
 "       ring1 COMMAND --help                describe a command\n"
 "       ring1 --help | --version\n";
 
@@ -24,6 +25,7 @@ static const struct command {
 	{ "run", run_main },
 	{ "stat", stat_main },
 	{ "check", check_main },
+	{ "bench", bench_main },
 };
 
 /* A guest's console must never end up in a file that happened to get descriptor 1. */

@@ -32,6 +32,7 @@ enum ring1_status {
 int run_main(int argc, char **argv);
 int stat_main(int argc, char **argv);
 int check_main(int argc, char **argv);
+int bench_main(int argc, char **argv);
 
 /* Print one line `ring1: ...` on stderr; fail() returns -1, fail_usage() RING1_USAGE. */
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * In place of a kernel's first instructions: sends the TSC, low byte first, over the
- * first serial port, and resets the machine. bench/run writes it over both entry
+ * first serial port, and resets the machine. bench/lib.sh writes it over both entry
  * points of a bzImage, so each instruction is the same in 32-bit and in 64-bit code.
  */
 	.code32

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Which part of the host executes how many instructions in one hypercall's round trip.
-# Input: facts (addresses in /proc/kallsyms, /proc/modules, the guest's SYSCALL), then
-# QEMU's log with an instruction a line. Prints "split CALL PART COUNT" of the round
-# trip seen most often: interrupts make some longer.
+# Which part of the host executes how many instructions in one round trip from the guest
+# and back, and which of those that take a processor long. Input: facts (addresses in
+# /proc/kallsyms, /proc/modules, of the guest's first instruction and of the one behind the
+# last), then QEMU's log: an instruction a line, and what it is before it comes for the first
+# time. Prints "split CALL PART COUNT" and "slow CALL COUNT INSTRUCTION" of the round trip
+# seen most often: interrupts make some longer.
 # Variable: call.
 
 # Addresses are compared as what they are here, 16 lower-case hexadecimal digits.
@@ -45,32 +47,68 @@ $1 == "kvm" || $1 == "kvm_ring1" {
 	next
 }
 
-NF == 1 {
-	syscall = address($1)
-	guest_base = substr(syscall, 1, 11) "00000"
+NF == 1 && !begin {
+	begin = address($1)
+	guest_base = substr(begin, 1, 11) "00000"
 	guest_end = end_of(guest_base, 4194304)
+	next
+}
+
+NF == 1 && !end {
+	end = address($1)
+	next
+}
+
+# Behind the address come the instruction's bytes.
+/^0x[0-9a-f]+:/ {
+	for (i = 2; $i ~ /^[0-9a-f][0-9a-f]$/; i++)
+		;
+	insn = $i
+	if (insn ~ /^mov/ && $NF ~ /^%cr[0-9]$/)
+		insn = "mov to " toupper(substr($NF, 2))
+	else if (insn ~ /^mov/ && $NF ~ /^%dr[0-9]$/)
+		insn = "mov to DR"
+	else
+		sub(/[lqw]$/, "", insn)
+	if (insn ~ slow_insns)
+		slow_at[address(substr($1, 1, length($1) - 1))] = insn
 	next
 }
 
 /^Trace/ {
 	split($0, field, "/")
 	pc = field[2]
-	if (pc == syscall) {
-		if (started) {
-			key = ""
-			for (i = 1; i <= 5; i++)
-				key = key " " n[name[i]] + 0
-			seen[key]++
-			if (seen[key] > seen[best])
-				best = key
-		}
+	if (pc == end && started)
+		finish()
+	if (pc == begin && !started) {
 		started = 1
 		delete n
+		delete slow
 	}
+	if (!started)
+		next
 	n[part(pc)]++
+	if (pc in slow_at)
+		slow[slow_at[pc]]++
 }
 
-BEGIN { split("guest switcher kvm-ring1.ko kvm.ko kernel", name, " ") }
+function finish(    key, insn) {
+	started = 0
+	for (i = 1; i <= 5; i++)
+		key = key " " n[name[i]] + 0
+	if (++seen[key] <= seen[best])
+		return
+	best = key
+	delete slow_of_best
+	for (insn in slow)
+		slow_of_best[insn] = slow[insn]
+}
+
+BEGIN {
+	split("guest switcher kvm-ring1.ko kvm.ko kernel", name, " ")
+	slow_insns = "^(mov to .*|lgdt|lidt|lldt|ltr|wrmsr|rdmsr|iret|lret|wrgsbase|swapgs|" \
+		"invlpg|invpcid|cpuid|xsetbv|verw|lfence|mfence|cli|sti)$"
+}
 
 END {
 	if (best == "") {
@@ -80,4 +118,6 @@ END {
 	split(best, count, " ")
 	for (i = 1; i <= 5; i++)
 		print "split", call, name[i], count[i]
+	for (insn in slow_of_best)
+		printf "slow %s %d %s\n", call, slow_of_best[insn], insn
 }

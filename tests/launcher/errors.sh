@@ -56,11 +56,13 @@ truncate -s 600M large
 truncate -s 3M three
 mkfifo fifo
 
-plan 62
+plan 89
 shows "^usage: ring1 run" --help
 shows "^usage: ring1 run" run --help
 shows "^usage: ring1 stat" stat --help
 shows "^usage: ring1 check" check --help
+shows "^usage: ring1 bench" bench --help
+shows "^fork_exit " bench --list
 shows "^ring1 [0-9]" --version
 
 refuses 2 "no command"
@@ -83,6 +85,20 @@ refuses 1 "more than this host has" run --kernel kernel --mem 1P
 for cpus in "" 0 -1 256 1.5 many 4294967297; do
 	refuses 2 "--cpus $cpus" run --kernel kernel --cpus "$cpus"
 done
+
+for cpus in "" ',' 0 '1,0' '1,' '1,x' 99999; do
+	refuses 2 "--cpus" bench --cpus "$cpus" getppid
+done
+for number in "" 0 -1 x 1.5 4294967297; do
+	refuses 2 "--effort $number" bench --effort "$number"
+	refuses 2 "--repeat $number" bench --repeat "$number"
+done
+refuses 2 "no operation juggling" bench getppid juggling
+refuses 2 "unknown option --fast" bench --fast
+refuses 2 "wants an argument" bench --marks
+refuses 2 "--command wants" bench --command true
+refuses 2 "--command wants" bench --command =true
+refuses 1 "cannot open directory" bench --marks directory
 
 refuses 2 "--mode fast" run --kernel kernel --mode fast
 refuses 2 "--serial tcp:1" run --kernel kernel --serial tcp:1

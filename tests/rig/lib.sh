@@ -4,7 +4,8 @@
 # Sourced by the rig's scripts. Owns where things are, which kernel it is, how a
 # script talks, and how a cache entry comes into being. Everything said goes to
 # stderr: stdout belongs to the commands people run in the machines.
-# Sets top, build, cache, version (Debian's package) and kver (the kernel's ABI name).
+# Sets top, build, cache, version (Debian's package), kver (the kernel's ABI name) and
+# guest, where the guest kernel is, unless the environment has another one.
 
 set -eu
 [ "${V:-}" != 1 ] || set -x
@@ -12,6 +13,7 @@ set -eu
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=$top/build
+guest=${guest:-$build/guest}
 version=${KERNEL_VERSION:-$(awk '$1 == "version" { print $2 }' "$top/guest-patches/base")}
 kver=${version%%-*}+deb12
 cache=${RING1_CACHE:-$HOME/.cache/ring1}/$version

@@ -9,9 +9,10 @@
 
 . "${0%/*}/../lib/tap.sh"
 
-# Texts of licences, what is Markdown, and patches, which are under that of their files.
+# Not texts of licences, what is Markdown, patches, which are under that of their files, and
+# what make bench wrote.
 ours() {
-	git ls-files ':!LICENSES' ':!README.md' ':!*.patch'
+	git ls-files ':!LICENSES' ':!README.md' ':!*.patch' ':!Documentation/bench'
 }
 
 has_licence() {
