@@ -129,7 +129,7 @@ static void do_module(unsigned int n)
 	close(fd);
 }
 
-static void run(const char *command)
+void bench_shell(const char *command)
 {
 	if (system(command))
 		bench_cannot("%s failed", command);
@@ -146,8 +146,8 @@ static void do_mix(unsigned int n)
 		bench_ud(5);
 		bench_protection(5);
 		bench_mmap_1m(1);
-		run("modprobe " MODULE);
-		run("rmmod " MODULE);
+		bench_shell("modprobe " MODULE);
+		bench_shell("rmmod " MODULE);
 	}
 }
 

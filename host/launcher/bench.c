@@ -25,6 +25,7 @@
 #include "bench.h"
 #include "ring1.h"
 
+#define REPEAT		5
 #define MAX_REPEAT	99
 #define MAX_COMMANDS	32
 #define MAX_EFFORT	100000
@@ -45,7 +46,7 @@ static const char help_text[] =
 "                   those operations that can; 1 if not given\n"
 "  --effort PERCENT do each operation that much of a fixed number of times; if not given,\n"
 "                   so often that the clock and other processes hardly matter\n"
-"  --repeat N       measure N times, for the median; 5 if not given\n"
+"  --repeat N       measure N times, for the median; 5 if not given, 1 with --marks\n"
 "  --marks FILE     between measurements write which one it is to FILE, a serial port or\n"
 "                   the like, and wait for a byte; - is standard output, without waiting\n"
 "  --command NAME=COMMAND  an operation of this name is to run this command of the shell's\n"
@@ -81,7 +82,7 @@ static struct {
 	int marks;
 	unsigned long cpus[16];
 	unsigned int nr_cpus;
-} config = { .repeat = 5, .marks = -1, .cpus = { 1 }, .nr_cpus = 1 };
+} config = { .marks = -1, .cpus = { 1 }, .nr_cpus = 1 };
 
 static cpu_set_t allowed;
 
@@ -258,8 +259,7 @@ static const char *command;
 static void run_command(unsigned int n)
 {
 	while (n--)
-		if (system(command))
-			bench_cannot("%s failed", command);
+		bench_shell(command);
 }
 
 static unsigned int times(const struct operation *op, struct team *team)
@@ -399,7 +399,6 @@ static int open_marks(const char *path)
 {
 	struct termios mode;
 
-	config.repeat = 1;
 	config.marks = STDOUT_FILENO;
 	if (!strcmp(path, "-"))
 		return 0;
@@ -491,12 +490,12 @@ static int parse(int argc, char **argv)
 		case 'h':
 			fputs(help_text, stdout);
 			return -1;
-		case ':':
-			return fail_usage("bench", "%s wants an argument", argv[optind - 1]);
 		default:
-			return fail_usage("bench", "unknown option %s", argv[optind - 1]);
+			return fail_option("bench", option, argv);
 		}
 	}
+	if (!config.repeat)
+		config.repeat = config.marks < 0 ? REPEAT : 1;
 	for (option = optind; option < argc; option++)
 		if (!find(argv[option]))
 			return fail_usage("bench", "there is no operation %s; --list has them",

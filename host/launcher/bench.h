@@ -51,6 +51,9 @@ void bench_mmap_1m(unsigned int n);
 /* Waits for a child that must succeed. */
 void bench_reap(pid_t child);
 
+/* Runs a command of the shell's, which must succeed. */
+void bench_shell(const char *command);
+
 /* Keeps the calling thread on the nth of the processors that the process may use. */
 void bench_pin(unsigned int nth);
 

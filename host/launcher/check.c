@@ -332,10 +332,8 @@ int check_main(int argc, char **argv)
 		case 'h':
 			fputs(help_text, stdout);
 			return RING1_OK;
-		case ':':
-			return fail_usage("check", "%s wants an argument", argv[optind - 1]);
 		default:
-			return fail_usage("check", "unknown option %s", argv[optind - 1]);
+			return fail_option("check", option, argv);
 		}
 	}
 	if (optind < argc)

@@ -37,6 +37,8 @@ int bench_main(int argc, char **argv);
 /* Print one line `ring1: ...` on stderr; fail() returns -1, fail_usage() RING1_USAGE. */
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int fail_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same about an option that getopt_long(), with ":" for short ones, refused. */
+int fail_option(const char *command, int option, char **argv);
 
 /* 0, or -1 when the text is not a whole number (in range) or a size such as 512M. */
 int parse_number(const char *text, unsigned long max, unsigned long *val);

@@ -128,10 +128,8 @@ static int parse_option(int option, char **argv, struct options *options)
 	case 'h':
 		options->help = true;
 		return RING1_OK;
-	case ':':
-		return fail_usage("run", "%s wants an argument", argv[optind - 1]);
 	default:
-		return fail_usage("run", "unknown option %s", argv[optind - 1]);
+		return fail_option("run", option, argv);
 	}
 }
 

@@ -217,10 +217,8 @@ int stat_main(int argc, char **argv)
 		case 'h':
 			fputs(help_text, stdout);
 			return RING1_OK;
-		case ':':
-			return fail_usage("stat", "%s wants an argument", argv[optind - 1]);
 		default:
-			return fail_usage("stat", "unknown option %s", argv[optind - 1]);
+			return fail_option("stat", option, argv);
 		}
 	}
 	if (argc - optind > 1)

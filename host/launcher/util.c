@@ -39,6 +39,12 @@ int fail_usage(const char *command, const char *fmt, ...)
 	return RING1_USAGE;
 }
 
+int fail_option(const char *command, int option, char **argv)
+{
+	return fail_usage(command, option == ':' ? "%s wants an argument" : "unknown option %s",
+			  argv[optind - 1]);
+}
+
 int parse_number(const char *text, unsigned long max, unsigned long *val)
 {
 	char *end;
