@@ -26,14 +26,25 @@ static void on_alarm(int signal)
 	(void)signal;
 }
 
-/* KVM_RUN ends with EINTR: there is nothing else that could end a wait. */
-static void alarm_soon(void)
+/*
+ * KVM_RUN ends with EINTR: there is nothing else that could end a wait. A signal may come
+ * before the guest has got as far, so on until it waits.
+ */
+static enum stop halt_until_alarm(struct cpu *c, int vif)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
 	struct itimerval timer = { .it_interval.tv_usec = 100000, .it_value.tv_usec = 100000 };
+	struct kvm_mp_state state;
+	enum stop stop;
 
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
+	for (stop = halt(c, vif); stop == INTERRUPTED; stop = resume(c)) {
+		IOCTL(c->fd, KVM_GET_MP_STATE, &state);
+		if (state.mp_state == KVM_MP_STATE_HALTED)
+			break;
+	}
+	return stop;
 }
 
 TEST_F(pv, an_interrupt_that_waits_ends_it_at_once)
@@ -53,12 +64,8 @@ TEST_F(pv, an_interrupt_that_waits_ends_it_at_once)
 TEST_F(pv, an_interrupt_that_comes_later_ends_it)
 {
 	struct cpu *c = self->cpu;
-	struct kvm_mp_state state;
 
-	alarm_soon();
-	ASSERT_EQ(INTERRUPTED, halt(c, 1));
-	ASSERT_EQ(0, ioctl(c->fd, KVM_GET_MP_STATE, &state));
-	EXPECT_EQ(KVM_MP_STATE_HALTED, state.mp_state);
+	ASSERT_EQ(INTERRUPTED, halt_until_alarm(c, 1));
 	ASSERT_EQ(INTERRUPTED, resume(c));
 	interrupt(c, VECTOR);
 	ASSERT_EQ(ENTRY_KERNEL, resume(c));
@@ -69,9 +76,8 @@ TEST_F(pv, with_vif_0_only_an_nmi_ends_it)
 {
 	struct cpu *c = self->cpu;
 
-	alarm_soon();
 	interrupt(c, VECTOR);
-	ASSERT_EQ(INTERRUPTED, halt(c, 0));
+	ASSERT_EQ(INTERRUPTED, halt_until_alarm(c, 0));
 	ASSERT_EQ(INTERRUPTED, resume(c));
 	IOCTL(c->fd, KVM_NMI);
 	ASSERT_EQ(ENTRY_NMI, resume(c));
