@@ -49,6 +49,9 @@ unsigned long ring1_pt_xchg(void *entry, unsigned long value);
 bool ring1_pt_try_cmpxchg(void *entry, void *old, unsigned long value);
 bool ring1_pt_clear_bit(void *entry, unsigned int bit);
 
+/* KVM_HYPERCALL there; arguments and result as with VMCALL. For asm/asm-prototypes.h. */
+void ring1_kvm_hypercall(void);
+
 /* The page that entry code reads, as the TSS natively: no breakpoints there. */
 unsigned long ring1_shared_page(unsigned int cpu);
 #endif
