@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Claim:    a guest kernel starts another one by kexec, which is a guest as good as it was
+ * How:      the guest's kernel and initrd once more, inside its initrd; the second kernel
+ *           tells its command line and mode, brings up its processors, and powers off
+ * Needs:    root
+ * Timeout:  600
+ * Catches:  events that the monitor still delivers to the first kernel, which is gone; a
+ *           processor that the second one cannot start
+ */
+#include <sys/reboot.h>
+#include <sys/syscall.h>
+
+#include "launch.h"
+
+#define LIMIT		3600		/* that of the batch is less */
+
+/* In the guest, where it was put beside the files it needs. */
+__attribute__((constructor)) static void be_guest_program(void)
+{
+	static const char line[] = "console=ttyS0 quiet no5lvl the_second ";
+	int kernel = open("/again/bzImage", O_RDONLY);
+	int initrd = open("/again/initrd", O_RDONLY);
+	char all[200];
+
+	if (kernel < 0)
+		return;
+	snprintf(all, sizeof(all), "%s%s", line, getenv("MORE") ?: "");
+	if (syscall(SYS_kexec_file_load, kernel, initrd, strlen(all) + 1, all, 0L))
+		perror("kexec_file_load");
+	else
+		reboot(RB_KEXEC);
+	perror("kexec");
+	_exit(1);
+}
+
+/* All up to and with this text has been read, and is of no more interest. */
+static bool pass(LAUNCH *self, const char *text)
+{
+	char *end;
+
+	if (!wait_for(self, text))
+		return false;
+	end = strstr(self->text, text) + strlen(text);
+	self->len -= end - self->text;
+	memmove(self->text, end, self->len + 1);
+	return true;
+}
+
+static void to_the_second_kernel(struct __test_metadata *_metadata, LAUNCH *self,
+				 const char *more, const char *cpus, const char *mode)
+{
+	static const char ask[] = "echo it is $(grep -o the_second /proc/cmdline) "
+				  "$(cat /sys/hypervisor/mode) $(nproc)\npoweroff -f\n";
+	char line[100], expected[100];
+
+	snprintf(line, sizeof(line), "mkdir -p tree/again && cp /proc/%d/exe tree/kexec", getpid());
+	ASSERT_EQ(0, system(line));
+	ASSERT_EQ(0, system("cp /ring1/bzImage /ring1/initrd tree/again && cp /ring1/initrd both && "
+			    "cd tree && find . | cpio -o -H newc >>../both && rm -rf ../tree"));
+
+	snprintf(self->kernel, sizeof(self->kernel), "/ring1/bzImage");
+	snprintf(line, sizeof(line), "console=ttyS0 quiet %s", more);
+	ASSERT_LT(0, start(self, DO(line, "--initrd", "both", "--mem", "256M", "--cpus",
+				    (char *)cpus)));
+	ASSERT_TRUE(pass(self, "guest# "));
+	snprintf(line, sizeof(line), "MORE='%s' /kexec\n", more);
+	ASSERT_EQ(strlen(line), write(self->in, line, strlen(line)));
+	ASSERT_TRUE(pass(self, "/kexec"));
+	ASSERT_TRUE(pass(self, "guest# "));
+	ASSERT_EQ(sizeof(ask) - 1, write(self->in, ask, sizeof(ask) - 1));
+	EXPECT_EQ(0, finish(self));
+	snprintf(expected, sizeof(expected), "it is the_second %s %s", mode, cpus);
+	EXPECT_NE(NULL, strstr(self->text, expected))
+		TH_LOG("the console: %s", self->text);
+	unlink("both");
+}
+
+TEST_F_TIMEOUT(run, another_kernel_on_one_processor, LIMIT)
+{
+	to_the_second_kernel(_metadata, self, "", "1", "pv");
+}
+
+TEST_F_TIMEOUT(run, another_kernel_on_two_processors, LIMIT)
+{
+	to_the_second_kernel(_metadata, self, "", "2", "pv");
+}
+
+TEST_F_TIMEOUT(run, another_kernel_of_a_trap_guest, LIMIT)
+{
+	to_the_second_kernel(_metadata, self, "ring1=trap", "1", "trap");
+}
+
+TEST_HARNESS_MAIN
