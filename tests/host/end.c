@@ -10,8 +10,6 @@
  */
 #include "launch.h"
 
-#define LIMIT		3600		/* that of the batch is less */
-
 #define CONSOLE		"console"	/* a file: COM2 has the kernel's words alone */
 
 static bool boot(LAUNCH *self, char *append, const char *command)
@@ -19,7 +17,7 @@ static bool boot(LAUNCH *self, char *append, const char *command)
 	snprintf(self->kernel, sizeof(self->kernel), "/ring1/bzImage");
 	return start(self, DO(append, "--initrd", "/ring1/initrd", "--mem", "128M", "--cpus", "2",
 			      "--serial", "stdio", "--serial", "file:" CONSOLE)) > 0 &&
-	       write(self->in, command, strlen(command)) == (ssize_t)strlen(command);
+	       give(self, command);
 }
 
 static bool has_said(const char *console, const char *text)

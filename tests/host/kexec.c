@@ -13,22 +13,17 @@
 
 #include "launch.h"
 
-#define LIMIT		3600		/* that of the batch is less */
-
 /* In the guest, where it was put beside the files it needs. */
 __attribute__((constructor)) static void be_guest_program(void)
 {
-	static const char line[] = "console=ttyS0 quiet no5lvl the_second ";
 	int kernel = open("/again/bzImage", O_RDONLY);
 	int initrd = open("/again/initrd", O_RDONLY);
-	char all[200];
+	char line[200];
 
 	if (kernel < 0)
 		return;
-	snprintf(all, sizeof(all), "%s%s", line, getenv("MORE") ?: "");
-	if (syscall(SYS_kexec_file_load, kernel, initrd, strlen(all) + 1, all, 0L))
-		perror("kexec_file_load");
-	else
+	snprintf(line, sizeof(line), "console=ttyS0 quiet no5lvl the_second %s", getenv("MORE"));
+	if (!syscall(SYS_kexec_file_load, kernel, initrd, strlen(line) + 1, line, 0L))
 		reboot(RB_KEXEC);
 	perror("kexec");
 	_exit(1);
@@ -48,11 +43,8 @@ static bool pass(LAUNCH *self, const char *text)
 }
 
 static void to_the_second_kernel(struct __test_metadata *_metadata, LAUNCH *self,
-				 const char *more, const char *cpus, const char *mode)
+				 const char *more, int cpus, const char *mode)
 {
-	static const char ask[] = "grep -o the_second /proc/cmdline\n"
-				  "echo mode $(cat /sys/hypervisor/mode) nproc $(nproc)\n"
-				  "poweroff -f\n";
 	char line[100], expected[100];
 
 	snprintf(line, sizeof(line), "mkdir -p tree/again && cp /proc/%d/exe tree/kexec", getpid());
@@ -61,18 +53,17 @@ static void to_the_second_kernel(struct __test_metadata *_metadata, LAUNCH *self
 	ASSERT_EQ(0, system("cp /ring1/initrd both"));
 	ASSERT_EQ(0, system("cd tree && find . | cpio -o -H newc >>../both && rm -rf ../tree"));
 
-	snprintf(self->kernel, sizeof(self->kernel), "/ring1/bzImage");
-	snprintf(line, sizeof(line), "console=ttyS0 quiet %s", more);
-	ASSERT_LT(0, start(self, DO(line, "--initrd", "both", "--mem", "256M", "--cpus",
-				    (char *)cpus)));
+	ASSERT_TRUE(start_linux_with(self, more, "both", "256M", cpus));
 	ASSERT_TRUE(pass(self, "guest# "));
 	snprintf(line, sizeof(line), "MORE='%s' /kexec\n", more);
-	ASSERT_EQ(strlen(line), write(self->in, line, strlen(line)));
+	ASSERT_TRUE(give(self, line));
 	ASSERT_TRUE(pass(self, "/kexec"));
 	ASSERT_TRUE(pass(self, "guest# "));
-	ASSERT_EQ(sizeof(ask) - 1, write(self->in, ask, sizeof(ask) - 1));
+	ASSERT_TRUE(give(self, "grep -o the_second /proc/cmdline\n"
+			       "echo mode $(cat /sys/hypervisor/mode) nproc $(nproc)\n"
+			       "poweroff -f\n"));
 	EXPECT_EQ(0, finish(self));
-	snprintf(expected, sizeof(expected), "mode %s nproc %s\r\n", mode, cpus);
+	snprintf(expected, sizeof(expected), "mode %s nproc %d\r\n", mode, cpus);
 	EXPECT_TRUE(strstr(self->text, "\nthe_second\r\n") && strstr(self->text, expected))
 		TH_LOG("the console: %s", self->text);
 	unlink("both");
@@ -80,17 +71,17 @@ static void to_the_second_kernel(struct __test_metadata *_metadata, LAUNCH *self
 
 TEST_F_TIMEOUT(run, another_kernel_on_one_processor, LIMIT)
 {
-	to_the_second_kernel(_metadata, self, "", "1", "pv");
+	to_the_second_kernel(_metadata, self, "", 1, "pv");
 }
 
 TEST_F_TIMEOUT(run, another_kernel_on_two_processors, LIMIT)
 {
-	to_the_second_kernel(_metadata, self, "", "2", "pv");
+	to_the_second_kernel(_metadata, self, "", 2, "pv");
 }
 
 TEST_F_TIMEOUT(run, another_kernel_of_a_trap_guest, LIMIT)
 {
-	to_the_second_kernel(_metadata, self, "ring1=trap", "1", "trap");
+	to_the_second_kernel(_metadata, self, "ring1=trap", 1, "trap");
 }
 
 TEST_HARNESS_MAIN

@@ -17,6 +17,7 @@
 
 #define OUTPUT_MAX	(64 * 1024)
 #define LONG_TIMEOUT	180
+#define LIMIT		3600		/* that of the batch is less */
 
 #define LAUNCH		FIXTURE_DATA(run)
 
@@ -108,20 +109,28 @@ static inline pid_t start(LAUNCH *self, char *const *options)
 	return self->pid;
 }
 
-/*
- * The guest kernel itself, and commands typed into its shell on COM1. They are echoed, so
- * a text to wait for must look different in them.
- */
-static inline bool start_linux(LAUNCH *self, const char *commands, const char *append, int cpus)
+/* The guest kernel itself, in so much memory; with the rig's initrd it has a shell on COM1. */
+static inline bool start_linux_with(LAUNCH *self, const char *append, char *initrd, char *mem,
+				    int cpus)
 {
 	char line[256], number[8];
 
 	snprintf(self->kernel, sizeof(self->kernel), "/ring1/bzImage");
 	snprintf(line, sizeof(line), "console=ttyS0 quiet %s", append);
 	snprintf(number, sizeof(number), "%d", cpus);
-	return start(self, DO(line, "--initrd", "/ring1/initrd", "--mem", "128M", "--cpus",
-			      number)) > 0 &&
-	       write(self->in, commands, strlen(commands)) == (ssize_t)strlen(commands);
+	return start(self, DO(line, "--initrd", initrd, "--mem", mem, "--cpus", number)) > 0;
+}
+
+static inline bool give(LAUNCH *self, const char *commands)
+{
+	return write(self->in, commands, strlen(commands)) == (ssize_t)strlen(commands);
+}
+
+/* Commands typed ahead are echoed: a text to wait for must look different in them. */
+static inline bool start_linux(LAUNCH *self, const char *commands, const char *append, int cpus)
+{
+	return start_linux_with(self, append, "/ring1/initrd", "128M", cpus) &&
+	       give(self, commands);
 }
 
 /* With a terminal of its own as input and output, messages apart. */

@@ -23,7 +23,6 @@
 #define MAX_CPUS	4
 #define NR_GUESTS	200
 #define NR_LOADS	100
-#define LIMIT		3600	/* that of the batch is less */
 
 FIXTURE(life)
 {

@@ -13,7 +13,6 @@
 #include "nmi.h"
 
 #define PERIOD		20011
-#define LIMIT		3600		/* that of the batch is less */
 
 #define COMMANDS "for i in 1 2 3 4 5 6 7 8; do dd if=/dev/zero bs=8 count=500 2>/dev/null | " \
 		 "md5sum; done; exit\n"
