@@ -20,7 +20,7 @@
 /* The kernel's own ticks come in between: one sweep has gaps. */
 #define NR_SWEEPS	4
 
-/* In the order of the pushes; RSP's is set when it is known. */
+/* In the order of FOR_EACH_REG, RSP last, whose own is set when it is known. */
 uint64_t pattern[NR_REGS], seen[NR_REGS];
 void faulting_round(long nops);
 
@@ -66,29 +66,29 @@ static void step_over(int sig, siginfo_t *info, void *context)
 
 static timer_t timer;
 
-/* Of so many nanoseconds; what came of it before the round's end. */
+/* With a timer of so many nanoseconds: whether it came before the round's end. */
 static bool round_with_timer(struct __test_metadata *_metadata, long ns, long nops, long *lost)
 {
 	const struct itimerspec once = { .it_value.tv_nsec = ns };
 	long ticks_before = ticks, faults_before = faults;
-	bool amid;
+	bool early;
 
 	ASSERT_EQ(0, timer_settime(timer, 0, &once, NULL));
 	faulting_round(nops);
-	amid = ticks != ticks_before;
+	early = ticks != ticks_before;
 	while (ticks == ticks_before)
 		;
 	ASSERT_EQ(ticks_before + 1, ticks);
 	ASSERT_EQ(faults_before + 1, faults);
 	*lost += memcmp(seen, pattern, sizeof(seen)) != 0;
-	return amid;
+	return early;
 }
 
 /* A sweep ends when the timer has come behind the round throughout two of its ticks. */
 TEST(an_interrupt_at_any_instruction_loses_no_register)
 {
 	struct sigaction fault = { .sa_sigaction = step_over, .sa_flags = SA_SIGINFO };
-	long sweep, round, behind, all = 0, amid = 0, lost = 0, i;
+	long sweep, round, behind, all = 0, early = 0, lost = 0, i;
 
 	for (i = 0; i < NR_REGS; i++)
 		pattern[i] = 0x8081828384858687 + (i + 1ul) * 0x0808080808080808;
@@ -101,7 +101,7 @@ TEST(an_interrupt_at_any_instruction_loses_no_register)
 		for (round = 0; behind < 2 * NR_PHASES; round++) {
 			if (round_with_timer(_metadata, 1 + round / NR_PHASES * NR_PHASES,
 					     NR_PHASES - 1 - round % NR_PHASES, &lost)) {
-				amid++;
+				early++;
 				behind = 0;
 			} else {
 				behind++;
@@ -109,8 +109,9 @@ TEST(an_interrupt_at_any_instruction_loses_no_register)
 		}
 		all += round;
 	}
-	TH_LOG("%ld rounds; the timer came amid %ld, and %ld lost registers", all, amid, lost);
-	EXPECT_LT(1000 * NR_SWEEPS, amid);
+	TH_LOG("%ld rounds; the timer came by the end of %ld, and %ld lost registers",
+	       all, early, lost);
+	EXPECT_LT(1000 * NR_SWEEPS, early);
 	EXPECT_EQ(0, lost);
 }
 
