@@ -6,7 +6,7 @@
 # How:      loads and unloads modules, turns tracers and probes on and off, many times,
 #           while a task on every CPU runs through the patched code; counts hits
 # Needs:    root, tracefs
-# Timeout:  900
+# Timeout:  400
 # Catches:  text written through a mapping that the monitor shadows wrongly; a CPU that
 #           runs old text; a #BP or #DB of the kernel's own that is lost
 
