@@ -490,6 +490,30 @@ int ring1_hc_kvm(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1, u64 a2, u64 a3)
 	return finish(vcpu, ret);
 }
 
+/**
+ * ring1_hc_outs - write bytes to a port
+ * @vcpu:	caller
+ * @port:	port, 0-0xffff
+ * @count:	how many bytes, 1-16
+ * @data0:	the first eight; the lowest byte is written first
+ * @data1:	the others
+ *
+ * As REP OUTSB does. The VMM gets one KVM_EXIT_IO for all of them, with their number in
+ * its count; a device of KVM's own gets one after the other.
+ *
+ * RAX: 0; -EINVAL for another @port or @count.
+ */
+int ring1_hc_outs(struct kvm_vcpu *vcpu, u32 port, u32 count, u64 data0, u64 data1)
+{
+	u64 data[] = { data0, data1 };
+
+	if (port > U16_MAX || !count || count > sizeof(data))
+		return finish(vcpu, -EINVAL);
+	finish(vcpu, 0);
+	/* KVM's only way to put several into one exit. It has copied them when it returns. */
+	return kvm_sev_es_string_io(vcpu, 1, port, data, count, false);
+}
+
 /*
  * Run the call in RAX. With @irqoff, only what needs neither KVM's requests nor
  * guest memory. Return as KVM's exit handlers; -EAGAIN, nothing done, if the call

@@ -52,6 +52,11 @@ bool ring1_pt_clear_bit(void *entry, unsigned int bit);
 /* KVM_HYPERCALL there; arguments and result as with VMCALL. For asm/asm-prototypes.h. */
 void ring1_kvm_hypercall(void);
 
+/* For the 8250 driver. */
+struct uart_8250_port;
+bool ring1_console_write(struct uart_8250_port *up, const char *s, unsigned int count,
+			 void (*wait)(struct uart_8250_port *up, unsigned int bytes));
+
 /* The page that entry code reads, as the TSS natively: no breakpoints there. */
 unsigned long ring1_shared_page(unsigned int cpu);
 #endif
