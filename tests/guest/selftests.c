@@ -72,6 +72,8 @@ TEST_F_TIMEOUT(selftest, succeeds, LIMIT)
 
 	if (is_trap_guest() && variant->image == embedded_syscall_numbering)
 		SKIP(return, "millions of system calls, each of which exits twice");
+	if (cmdline_has(" ring1_test.slow") && variant->image == embedded_syscall_numbering)
+		SKIP(return, "its tracer makes the guest exit at each of many system calls");
 	ASSERT_NE(NULL, log);
 	status = embedded_run(variant->image, variant->end, log);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == KSFT_SKIP)

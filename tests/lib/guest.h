@@ -32,12 +32,18 @@ static inline bool in_ring1(void)
 	return !strcmp(first_line("/sys/hypervisor/type", line, sizeof(line)), "ring1");
 }
 
-/* Are its privileged instructions emulated? The launcher tells it so. */
-static inline bool is_trap_guest(void)
+/* A word of the kernel's command line; blanks are a part of it. */
+static inline bool cmdline_has(const char *word)
 {
 	char args[4096];
 
-	return strstr(first_line("/proc/cmdline", args, sizeof(args)), " ring1=trap ");
+	return strstr(first_line("/proc/cmdline", args, sizeof(args)), word);
+}
+
+/* Are its privileged instructions emulated? The launcher tells it so. */
+static inline bool is_trap_guest(void)
+{
+	return cmdline_has(" ring1=trap ");
 }
 
 /* Is the flag in /proc/cpuinfo? */
