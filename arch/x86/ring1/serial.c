@@ -61,8 +61,8 @@ bool ring1_console_write(struct uart_8250_port *up, const char *s, unsigned int 
 	if (!boot_cpu_has(X86_FEATURE_RING1) || up->port.iotype != UPIO_PORT ||
 	    up->port.flags & UPF_CONS_FLOW)
 		return false;
-	/* To turn it on would lose what is being sent. */
-	wait(up, 1);
+	/* Turning it on would lose what is being sent; and programs may have filled it. */
+	wait(up, FIFO_SIZE);
 	if (!turn_on_fifo(up))
 		return false;
 
