@@ -10,26 +10,13 @@
  */
 #include "launch.h"
 
-#define CONSOLE		"console"
 #define LINES		100
+#define APPEND		"console=ttyS1 ignore_loglevel printk.devkmsg=on printk.time=1"
 
 /* So many lines, each longer than the one before; every tenth has a second line. */
 #define SAY	"i=0 t=; while [ $i -lt 100 ]; do t=$t.; "			\
 		"case $i in *7) printf \"<0>n$i$t\\nand$t\\n\" >/dev/kmsg;; "	\
 		"*) echo \"<0>n$i$t\" >/dev/kmsg;; esac; i=$((i + 1)); done\n"
-
-static char *read_console(void)
-{
-	static char text[OUTPUT_MAX + 1];
-	FILE *f = fopen(CONSOLE, "re");
-	size_t n = f ? fread(text, 1, OUTPUT_MAX, f) : 0;
-
-	text[n] = '\0';
-	if (f)
-		fclose(f);
-	unlink(CONSOLE);
-	return text;
-}
 
 /* The next line at *s, which goes on behind it; CR LF ends one, and only that. */
 static char *next_line(char **s)
@@ -84,10 +71,7 @@ TEST_F_TIMEOUT(run, on_a_port_nobody_opens, LIMIT)
 	char *console, *dmesg;
 	long bytes, io, outs;
 
-	snprintf(self->kernel, sizeof(self->kernel), "/ring1/bzImage");
-	ASSERT_LT(0, start(self, DO("console=ttyS1 ignore_loglevel printk.devkmsg=on printk.time=1",
-				    "--initrd", "/ring1/initrd", "--mem", "128M",
-				    "--serial", "stdio", "--serial", "file:" CONSOLE)));
+	ASSERT_TRUE(start_linux_console_apart(self, APPEND, "1"));
 	ASSERT_TRUE(wait_for(self, "guest# "));
 	ASSERT_TRUE(give(self, SAY "echo sa''id\n"));
 	ASSERT_TRUE(wait_for(self, "\nsaid\r\n"));

@@ -10,14 +10,9 @@
  */
 #include "launch.h"
 
-#define CONSOLE		"console"	/* a file: COM2 has the kernel's words alone */
-
 static bool boot(LAUNCH *self, char *append, const char *command)
 {
-	snprintf(self->kernel, sizeof(self->kernel), "/ring1/bzImage");
-	return start(self, DO(append, "--initrd", "/ring1/initrd", "--mem", "128M", "--cpus", "2",
-			      "--serial", "stdio", "--serial", "file:" CONSOLE)) > 0 &&
-	       give(self, command);
+	return start_linux_console_apart(self, append, "2") && give(self, command);
 }
 
 static bool has_said(const char *console, const char *text)
@@ -30,15 +25,7 @@ static bool has_said(const char *console, const char *text)
 
 static bool console_has(const char *text)
 {
-	static char console[OUTPUT_MAX + 1];
-	FILE *f = fopen(CONSOLE, "re");
-	size_t n = f ? fread(console, 1, OUTPUT_MAX, f) : 0;
-
-	console[n] = '\0';
-	if (f)
-		fclose(f);
-	unlink(CONSOLE);
-	return has_said(console, text);
+	return has_said(read_console(), text);
 }
 
 TEST_F_TIMEOUT(run, panic_is_4, LIMIT)

@@ -133,6 +133,30 @@ static inline bool start_linux(LAUNCH *self, const char *commands, const char *a
 	       give(self, commands);
 }
 
+#define CONSOLE		"console"
+
+/* The same with the kernel's words alone on COM2, which goes to a file: read_console(). */
+static inline bool start_linux_console_apart(LAUNCH *self, char *append, char *cpus)
+{
+	snprintf(self->kernel, sizeof(self->kernel), "/ring1/bzImage");
+	return start(self, DO(append, "--initrd", "/ring1/initrd", "--mem", "128M", "--cpus", cpus,
+			      "--serial", "stdio", "--serial", "file:" CONSOLE)) > 0;
+}
+
+/* All of it, once; empty if there is none. */
+static inline char *read_console(void)
+{
+	static char text[OUTPUT_MAX + 1];
+	FILE *f = fopen(CONSOLE, "re");
+	size_t n = f ? fread(text, 1, OUTPUT_MAX, f) : 0;
+
+	text[n] = '\0';
+	if (f)
+		fclose(f);
+	unlink(CONSOLE);
+	return text;
+}
+
 /* With a terminal of its own as input and output, messages apart. */
 static inline pid_t start_on_terminal(LAUNCH *self, char *const *options)
 {
