@@ -3,9 +3,9 @@
  * In the host VM: measures in a guest, and counts its exits by reason, as debugfs has
  * them. Both hand their further arguments to ring1 run:
  *
- *   guest operations ARGUMENTS [OPTION]...
- *		runs ring1 bench ARGUMENTS in a guest, and prints after its lines
- *		"exits NAME REASON COUNT", exits of one operation
+ *   guest operations COMMAND [OPTION]...
+ *		runs COMMAND in a guest, a ring1 bench --marks /dev/ttyS3 among it, and
+ *		prints after its lines "exits NAME REASON COUNT", exits of one operation
  *   guest boot PROBE KERNEL APPEND [OPTION]...
  *		prints "boot START INIT": TSC at the kernel's entry and when its /init,
  *		init.c, began; PROBE is the kernel with entry.S in it, or - to count
@@ -249,15 +249,12 @@ static void print_exits(int nr_marks)
 	}
 }
 
-static int run_operations(const char *arguments, char **options)
+static int run_operations(char *command, char **options)
 {
-	char command[1000];
 	char *argv[MAX_ARGUMENTS] = { "guest-run", command, NULL };
 	pid_t child;
 	int nr_marks, status;
 
-	snprintf(command, sizeof(command), "sleep 2; exec ring1 bench --marks /dev/ttyS3 %s",
-		 arguments);
 	nr_marks = serve_marks(start_with_port(argv, options, &child));
 	status = wait_for(child);
 	print_exits(nr_marks);
@@ -329,7 +326,7 @@ int main(int argc, char **argv)
 		execvp(argv[2], argv + 2);
 		err(1, "%s", argv[2]);
 	}
-	errx(2, "usage: guest operations ARGUMENTS [OPTION]...\n"
+	errx(2, "usage: guest operations COMMAND [OPTION]...\n"
 	     "       guest boot PROBE KERNEL APPEND [OPTION]...\n"
 	     "       guest start COMMAND...");
 }
