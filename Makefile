@@ -10,7 +10,7 @@
 #:   run        a shell in a guest, in an emulated host that has no VT-x/AMD-V;
 #:              with GUEST_CMD='...' runs that, prints its output, exits with its status
 #:   host       the same on the host itself, with HOST_CMD='...'
-#:   check      all tests; BATCH= and TEST= patterns select (tests/batches, TEST='host/*')
+#:   check      all tests; BATCH= and TEST= patterns select (tests/batches/, TEST='host/*')
 #:   check-debug
 #:              the tests that a host kernel with KASAN and lockdep has something to say to
 #:   check-trap all tests of guests in trap guests, and on Debian's own kernels: slow
@@ -118,17 +118,17 @@ tests: kernels launcher
 		LAUNCHER=$(CURDIR)/build/launcher >&2
 
 check: guest modules launcher tests
-	$(rig)/run-tests tests/batches
+	$(rig)/run-tests tests/batches/check
 
 check-debug: guest debug-host launcher tests
-	TEST_SLOWNESS=$(or $(TEST_SLOWNESS),5) $(rig)/run-tests tests/batches-debug
+	TEST_SLOWNESS=$(or $(TEST_SLOWNESS),5) $(rig)/run-tests tests/batches/debug
 
 check-off: kernels
 	$(rig)/kernel-build --source pristine --config $(rig)/option-off.config --objects \
 		--out build/off-pristine
 	$(rig)/kernel-build --source patched --config $(rig)/option-off.config --objects \
 		--out build/off-patched
-	$(rig)/run-tests tests/batches-off
+	$(rig)/run-tests tests/batches/off
 
 bench-quick: guest modules launcher tests
 	tests/bench/quick
@@ -140,11 +140,11 @@ bench: guest modules launcher tests
 	tests/bench/run
 
 check-trap: guest modules launcher tests
-	$(rig)/run-tests tests/batches-trap
+	$(rig)/run-tests tests/batches/trap
 
 check-install: guest
 	$(rig)/need-packages mmdebstrap e2fsprogs
-	$(rig)/run-tests tests/batches-install
+	$(rig)/run-tests tests/batches/install
 
 install:
 	$(rig)/need-packages musl-tools linux-libc-dev libzstd-dev liblz4-dev >&2
