@@ -77,37 +77,37 @@ help:
 ifneq ($(filter run host,$(MAKECMDGOALS)),)
 -load build/make_exit.so
 endif
-build/make_exit.so: $(rig)/make_exit.c | packages
+build/make_exit.so: $(rig)/machine/make_exit.c | packages
 	mkdir -p build
 	gcc-12 -O2 -Wall -shared -fPIC -o $@ $<
 
 run host: %: %-session
 	$(exit-with $(file <$(status)))
 run-session: run-args guest modules launcher
-	setpriv --pdeathsig TERM $(rig)/host run; echo $$? >$(status)
+	setpriv --pdeathsig TERM $(rig)/machine/host run; echo $$? >$(status)
 host-session: host-args guest modules launcher
-	setpriv --pdeathsig TERM $(rig)/host; echo $$? >$(status)
+	setpriv --pdeathsig TERM $(rig)/machine/host; echo $$? >$(status)
 run-args host-args: %-args:
-	$(rig)/check-args $*
+	$(rig)/machine/check-args $*
 
 packages:
-	$(rig)/need-packages
+	$(rig)/build/need-packages
 
 kernels: packages
-	$(rig)/fetch-kernels
+	$(rig)/build/fetch-kernels
 
 guest_config := arch/x86/configs/ring1-guest.config
 guest: kernels
-	$(rig)/kernel-build --source patched --config $(guest_config) --out build/guest
+	$(rig)/build/kernel-build --source patched --config $(guest_config) --out build/guest
 
 debug-host: kernels
-	$(rig)/kernel-build --source pristine --config $(guest_config) \
-		--config $(rig)/debug-host.config --headers --out build/debug-host
-	$(rig)/module-build debug CC=gcc-12
+	$(rig)/build/kernel-build --source pristine --config $(guest_config) \
+		--config $(rig)/build/debug-host.config --headers --out build/debug-host
+	$(rig)/build/module-build debug CC=gcc-12
 
 modules: kernels $(if $(filter debug,$(HOST_KERNEL)),debug-host)
-	$(rig)/module-build amd64
-	$(rig)/module-build cloud-amd64
+	$(rig)/build/module-build amd64
+	$(rig)/build/module-build cloud-amd64
 
 launcher: packages
 	MAKEFLAGS= $(MAKE) -s -C host/launcher O=$(CURDIR)/build/launcher >&2
@@ -118,36 +118,36 @@ tests: kernels launcher
 		LAUNCHER=$(CURDIR)/build/launcher >&2
 
 check: guest modules launcher tests
-	$(rig)/run-tests tests/batches/check
+	$(rig)/judge/run-tests tests/batches/check
 
 check-debug: guest debug-host launcher tests
-	TEST_SLOWNESS=$(or $(TEST_SLOWNESS),5) $(rig)/run-tests tests/batches/debug
+	TEST_SLOWNESS=$(or $(TEST_SLOWNESS),5) $(rig)/judge/run-tests tests/batches/debug
 
 check-off: kernels
-	$(rig)/kernel-build --source pristine --config $(rig)/option-off.config --objects \
+	$(rig)/build/kernel-build --source pristine --config $(rig)/build/option-off.config --objects \
 		--out build/off-pristine
-	$(rig)/kernel-build --source patched --config $(rig)/option-off.config --objects \
+	$(rig)/build/kernel-build --source patched --config $(rig)/build/option-off.config --objects \
 		--out build/off-patched
-	$(rig)/run-tests tests/batches/off
+	$(rig)/judge/run-tests tests/batches/off
 
 bench-quick: guest modules launcher tests
 	tests/bench/quick
 
 bench: guest modules launcher tests
 	tests/bench/fetch
-	$(rig)/kernel-build --source patched --config $(guest_config) \
+	$(rig)/build/kernel-build --source patched --config $(guest_config) \
 		--config tests/bench/kernel.config --out build/bench-kernel
 	tests/bench/run
 
 check-trap: guest modules launcher tests
-	$(rig)/run-tests tests/batches/trap
+	$(rig)/judge/run-tests tests/batches/trap
 
 check-install: guest
-	$(rig)/need-packages mmdebstrap e2fsprogs
-	$(rig)/run-tests tests/batches/install
+	$(rig)/build/need-packages mmdebstrap e2fsprogs
+	$(rig)/judge/run-tests tests/batches/install
 
 install:
-	$(rig)/need-packages musl-tools linux-libc-dev libzstd-dev liblz4-dev >&2
+	$(rig)/build/need-packages musl-tools linux-libc-dev libzstd-dev liblz4-dev >&2
 	MAKEFLAGS= $(MAKE) -s -C host/launcher O=$(CURDIR)/build/launcher >&2
 	host/dkms/install build/launcher/ring1
 

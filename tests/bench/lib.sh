@@ -14,7 +14,7 @@ export HOST_ICOUNT=shift=0 HOST_SMP="${HOST_SMP:-1}" SMP="${SMP:-1}" MEM=512M
 native() {
 	local command="$1"
 	shift
-	GUEST_CMD="$command" "$rig/native" "/bin/ring1=$build/launcher/ring1" \
+	GUEST_CMD="$command" "$rig/machine/native" "/bin/ring1=$build/launcher/ring1" \
 		"/bench/init=$bin/init" "$@"
 }
 
@@ -22,13 +22,13 @@ native() {
 host() {
 	local command="$1"
 	shift
-	HOST_CMD="$command" "$rig/host" "/rig/guest/bin/ring1=$build/launcher/ring1" \
+	HOST_CMD="$command" "$rig/machine/host" "/rig/guest/bin/ring1=$build/launcher/ring1" \
 		"/bench/guest=$bin/guest" "/bench/initrd=$out/initrd" "/bench/probe=$out/probe" "$@"
 }
 
 # What guests boot from to measure that: nothing but init.c is run.
 make_initrd() {
-	"$rig/initramfs" guest "$out/initrd" "/bench/init=$bin/init"
+	"$rig/build/initramfs" guest "$out/initrd" "/bench/init=$bin/init"
 }
 
 # make_probe BZIMAGE: $out/probe, which sends the time from the kernel's entry points. A

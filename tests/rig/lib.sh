@@ -11,7 +11,10 @@ set -eu
 [ "${V:-}" != 1 ] || set -x
 # Variables given to the outer make are not meant for the makes run from here.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
-top=$(cd "$(dirname "$0")/../.." && pwd)
+top=$(cd "${0%/*}" && pwd)
+until [ -e "$top/guest-patches/base" ]; do
+	top=${top%/*}
+done
 build=$top/build
 guest=${guest:-$build/guest}
 version=${KERNEL_VERSION:-$(awk '$1 == "version" { print $2 }' "$top/guest-patches/base")}

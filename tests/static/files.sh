@@ -38,7 +38,7 @@ has_claim() {
 }
 
 sorted_packages() {
-	grep -v '^#' tests/rig/packages | LC_ALL=C sort -uc
+	grep -v '^#' tests/rig/build/packages | LC_ALL=C sort -uc
 }
 
 # KVM's private headers, by the macros that keep them from being included twice.
@@ -54,6 +54,6 @@ check "git knows the files, as all of these tests must" git ls-files --error-unm
 check "files have an SPDX line" has_licence
 check "files open with a comment" has_opening
 check "tests have a Claim: line" has_claim
-check "tests/rig/packages is sorted" sorted_packages
+check "tests/rig/build/packages is sorted" sorted_packages
 check "no header is one of KVM's private ones" no_private_header
 rm -f "$guards"

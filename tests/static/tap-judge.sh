@@ -13,7 +13,7 @@ trap 'rm -f "$totals"' HUP INT TERM
 # judged EXPECTED TOTALS STREAM: \n in STREAM are line ends.
 judged() {
 	# shellcheck disable=SC2059 # a format on purpose
-	printf "$3" | busybox awk -f tests/rig/tap.awk -v batch=b -v totals="$totals" -v expected="$1"
+	printf "$3" | busybox awk -f tests/rig/judge/tap.awk -v batch=b -v totals="$totals" -v expected="$1"
 	echo "wanted $2, got $(cat "$totals")"
 	[ "$(cat "$totals")" = "$2" ]
 }
