@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A 32-bit program without a C library, for guest/syscalls32: makes system calls in
+ * A 32-bit program without a C library, for guest/programs/syscalls32: makes system calls in
  * every way there is and checks results, registers and flags. Ends with 0, or with 1
  * after saying on stdout what was wrong.
  *

@@ -1,0 +1,632 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Claim:    what changes at every enter and exit is right where emulation cannot show
+ *           it: CR3 with and without PCIDs and with PTI off, protection keys, extended
+ *           state, debug registers near slot 256, PEBS, BTS and branch tracking, the
+ *           notes of NMI and #MC, and the flags of an async page fault
+ * How:      host/run.c on a faked processor; a fake switcher looks at what it would
+ *           find, leaves an exit, and every write to the processor is noted in order
+ * Catches:  a host value that is not put back, or is put back too late
+ */
+#include "kernel.h"
+
+#define __KERNEL_CS		0x10
+#define __USER32_CS		0x23
+#define __USER_CS		0x33
+#define SEGMENT_RPL_MASK	3
+#define DR_ENABLE_SIZE		2
+#define XFEATURE_MASK_BNDREGS	BIT_ULL(3)
+#define XFEATURE_MASK_BNDCSR	BIT_ULL(4)
+#define XFEATURE_MASK_PKRU	BIT_ULL(9)
+#define XCR_XFEATURE_ENABLED_MASK 0
+#define TIF_NEED_FPU_LOAD	0
+#define KVM_HANDLING_NMI	1
+#define KVM_HANDLING_IRQ	2
+
+struct pt_regs_mc {
+	unsigned long cs, ip, flags;
+};
+
+#define pt_regs pt_regs_mc
+
+static bool leave_after_interrupt;
+
+#define is_long_mode(vcpu)			true
+#define kvm_rip_read(vcpu)			((vcpu)->arch.regs[VCPU_REGS_RIP])
+#define kvm_is_cr4_bit_set(vcpu, bit)		((vcpu)->arch.cr4 & (bit))
+#define vcpu_to_pmu(vcpu)			NULL
+#define perf_guest_get_msrs(nr, pmu)		(*(nr) = fake.nr_perf_msrs, fake.perf_msrs)
+#define guest_state_enter_irqoff()		fake_note("guest state", 1, 0)
+#define guest_state_exit_irqoff()		fake_note("guest state", 0, 0)
+#define kvm_before_interrupt(vcpu, why)		((void)(vcpu))
+#define kvm_after_interrupt(vcpu)		((void)(vcpu))
+#define kvm_wait_lapic_expire(vcpu)		((void)(vcpu))
+#define kvm_request_pending(vcpu)		leave_after_interrupt
+#define xfer_to_guest_mode_work_pending()	false
+#define test_thread_flag(flag)			false
+#define smp_send_reschedule(cpu)		fake_note("self-IPI", cpu, 0)
+#define do_machine_check(regs)			fake_note("#MC", (regs)->cs, (regs)->ip)
+
+static u32 kvm_read_and_reset_apf_flags(void)
+{
+	u32 flags = fake.apf_flags;
+
+	fake_note("apf read", flags, 0);
+	fake.apf_flags = 0;
+	return flags;
+}
+
+static gate_desc fake_idt[256];
+
+static void store_idt(struct desc_ptr *ptr)
+{
+	ptr->address = (unsigned long)fake_idt;
+}
+
+#include "../../../host/run.c"
+
+/* The monitor's other files. */
+bool ring1_is_slot_address(gva_t gva)
+{
+	return gva >= RING1_SLOT_BASE && gva < RING1_SLOT_BASE + PGDIR_SIZE;
+}
+
+void ring1_mmu_sync_root(struct vcpu_ring1 *v) { }
+void ring1_check_selectors(struct vcpu_ring1 *v) { }
+void ring1_cancel_injection(struct kvm_vcpu *vcpu) { }
+void ring1_recheck_events(struct vcpu_ring1 *v) { }
+void ring1_segment_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var) { }
+
+void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed)
+{
+	fake_note("ring 3 closed", closed, 0);
+	v->user_closed = closed;
+}
+
+bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu) { return false; }
+
+void ring1_call_nmi(void)
+{
+	fake_note("host NMI", 0, 0);
+}
+
+void ring1_call_gate(unsigned long offset)
+{
+	fake_note("host interrupt", offset, 0);
+}
+
+/* What the next exits are, and what the switcher found at the last enter. */
+static struct ring1_exit exits[3];
+static unsigned int nr_entered;
+static u64 note_nmi, note_stack, ip_after;
+static struct ring1_conf seen;
+
+void ring1_switch(struct vcpu_ring1 *v)
+{
+	fake_note("switch", 0, 0);
+	seen = *v->conf;
+	v->exit = exits[nr_entered++];
+	v->host->nmi = note_nmi;
+	v->stack->notes = note_stack;
+	if (ip_after)
+		v->vcpu.arch.regs[VCPU_REGS_RIP] = ip_after;
+}
+
+#define HOST_CR3	0x123456000ull
+#define ROOT		0x7f000
+#define HOST_KEYS	0x55555554
+#define HOST_XCR0	0x2e7ull	/* x87 SSE AVX, AVX-512, PKRU */
+
+FIXTURE(run) {
+	struct vcpu_ring1 v;
+	struct ring1_host host;
+	struct ring1_conf conf;
+	struct ring1_stack stack;
+	u8 ist[PAGE_SIZE];
+};
+
+FIXTURE_SETUP(run)
+{
+	memset(self, 0, sizeof(*self));
+	memset(&fake, 0, sizeof(fake));
+	memset(exits, 0, sizeof(exits));
+	nr_entered = 0;
+	note_nmi = 0;
+	note_stack = 0;
+	ip_after = 0;
+	leave_after_interrupt = true;
+	self->v.host = &self->host;
+	self->v.conf = &self->conf;
+	self->v.stack = &self->stack;
+	self->v.region.root = (u64 *)ROOT;
+	self->v.region.page[RING1_PG_IST] = self->ist;
+	self->v.kernel_cs.l = 1;
+	self->v.vcpu.arch.host_pkru = HOST_KEYS;
+	kvm_host.xcr0 = HOST_XCR0;
+	fake.cr3 = HOST_CR3;
+	fake.cr4 = X86_CR4_PGE;
+	fake_feature(X86_FEATURE_PGE, true);
+	exits[0] = (struct ring1_exit){ .vector = RING1_EXIT_HYPERCALL, .cs = RING1_CS };
+}
+
+FIXTURE_TEARDOWN(run)
+{
+}
+
+static void run(struct vcpu_ring1 *v)
+{
+	fake.notes = 0;
+	nr_entered = 0;
+	ring1_vcpu_run(&v->vcpu, 0);
+}
+
+/* The nth note of this kind has the value and stands before, or behind, the switch. */
+static bool noted(const char *what, unsigned int n, u64 value, bool before)
+{
+	const struct note *note = fake_done(what, n), *at = fake_done("switch", 0);
+
+	return note && at && note->a == value && (note < at) == before;
+}
+
+static bool noted_msr(u32 msr, u64 value, bool before)
+{
+	const struct note *note, *at = fake_done("switch", 0);
+	unsigned int n;
+
+	for (n = 0; (note = fake_done("wrmsr", n)); n++)
+		if (note->a == msr && note->b == value && (note < at) == before)
+			return true;
+	return false;
+}
+
+/* As the switcher puts the host's CR3 together again; an NMI may have left its note. */
+static u64 host_cr3(const struct vcpu_ring1 *v)
+{
+	return (v->host_cr3 | BIT_ULL(RING1_NMI_NOTE_BIT) | seen.cr3_high) &
+	       ~BIT_ULL(RING1_NMI_NOTE_BIT);
+}
+
+TEST_F(run, cr3_without_pcid)
+{
+	run(&self->v);
+	EXPECT_EQ(ROOT, seen.cr3);
+	EXPECT_EQ(HOST_CR3, host_cr3(&self->v));
+	EXPECT_TRUE(noted_msr(MSR_KERNEL_GS_BASE, HOST_CR3, true));
+}
+
+/* PCID on, as with PTI off: the guest's PCID is none of Linux's, and is flushed. */
+TEST_F(run, cr3_with_pcid)
+{
+	unsigned int pcid;
+
+	fake.cr4 |= X86_CR4_PCIDE;
+	for (pcid = 1; pcid <= 6; pcid++) {
+		fake.cr3 = HOST_CR3 | pcid;
+		run(&self->v);
+		EXPECT_EQ(fake.cr3 | X86_CR3_PCID_NOFLUSH, host_cr3(&self->v));
+		EXPECT_EQ(0, seen.cr3 & X86_CR3_PCID_NOFLUSH);
+		EXPECT_EQ(ROOT, seen.cr3 & ~X86_CR3_PCID_MASK);
+		EXPECT_NE(pcid, seen.cr3 & X86_CR3_PCID_MASK);
+		/* PTI's user PCIDs are the kernel's with bit 11. */
+		EXPECT_NE(pcid | 1 << 11, seen.cr3 & X86_CR3_PCID_MASK);
+	}
+}
+
+/* Physical addresses up to bit 51 and LAM's bits 61 and 62 survive. */
+TEST_F(run, cr3_from_end_to_end)
+{
+	unsigned int bit;
+
+	fake.cr4 |= X86_CR4_PCIDE;
+	for (bit = 12; bit <= 62; bit++) {
+		if (bit > 51 && bit < 61)
+			continue;
+		fake.cr3 = BIT_ULL(bit);
+		run(&self->v);
+		EXPECT_EQ(fake.cr3 | X86_CR3_PCID_NOFLUSH, host_cr3(&self->v));
+		/* WRMSR would fault. */
+		EXPECT_EQ(0, self->v.host_cr3 >> 47);
+	}
+}
+
+TEST_F(run, kernel_gs_base_follows_cr3)
+{
+	run(&self->v);
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("wrmsr", 0));
+	fake.cr3 = HOST_CR3 + 0x1000;
+	run(&self->v);
+	EXPECT_TRUE(noted_msr(MSR_KERNEL_GS_BASE, HOST_CR3 + 0x1000, true));
+}
+
+TEST_F(run, global_pages_go_before_the_first_enter)
+{
+	run(&self->v);
+	EXPECT_TRUE(noted("cr4 clear", 0, X86_CR4_PGE, true));
+	EXPECT_TRUE(self->v.pge_off);
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("cr4 clear", 0));
+}
+
+TEST_F(run, keys_are_open_in_the_guest_and_the_hosts_again_behind_it)
+{
+	fake_feature(X86_FEATURE_OSPKE, true);
+	run(&self->v);
+	EXPECT_TRUE(noted("wrpkru", 0, 0, true));
+	EXPECT_TRUE(noted("wrpkru", 1, HOST_KEYS, false));
+	EXPECT_EQ(NULL, fake_done("wrpkru", 2));
+}
+
+TEST_F(run, without_keys_pkru_is_not_touched)
+{
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("wrpkru", 0));
+}
+
+/* A guest with the host's features, less those hidden from it, costs no XSETBV. */
+TEST_F(run, hidden_state_stays_on)
+{
+	self->v.vcpu.arch.cr4 = X86_CR4_OSXSAVE;
+	self->v.vcpu.arch.xcr0 = HOST_XCR0 & ~XFEATURE_MASK_PKRU;
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("xsetbv", 0));
+	self->v.vcpu.arch.xcr0 = 7;
+	run(&self->v);
+	EXPECT_TRUE(noted("xsetbv", 0, 7 | XFEATURE_MASK_PKRU, true));
+	EXPECT_TRUE(noted("xsetbv", 1, HOST_XCR0, false));
+}
+
+TEST_F(run, host_state_is_back_before_interrupts_are)
+{
+	fake_feature(X86_FEATURE_OSPKE, true);
+	self->v.vcpu.arch.cr4 = X86_CR4_OSXSAVE;
+	self->v.vcpu.arch.xcr0 = 3;
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	run(&self->v);
+	/* No interrupt is handled in here: its handler would run with the guest's XCR0. */
+	EXPECT_EQ(1, nr_entered);
+	EXPECT_EQ(NULL, fake_done("host interrupt", 0));
+	EXPECT_TRUE(noted("xsetbv", 1, HOST_XCR0, false));
+	ring1_handle_exit_irqoff(&self->v.vcpu);
+	EXPECT_NE(NULL, fake_done("host interrupt", 0));
+}
+
+TEST_F(run, interrupts_are_handled_at_once_and_the_guest_goes_on)
+{
+	fake_idt[0x40].offset_low = 0x1234;
+	fake_idt[0x40].offset_middle = 0x8765;
+	fake_idt[0x40].offset_high = 0xffffffff;
+	leave_after_interrupt = false;
+	exits[1] = exits[0];
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	run(&self->v);
+	EXPECT_EQ(2, nr_entered);
+	EXPECT_TRUE(noted("host interrupt", 0, 0xffffffff87651234, false));
+	EXPECT_EQ(1, self->v.stat[RING1_STAT_INTERRUPT]);
+	EXPECT_EQ(1, self->v.vcpu.stat.irq_exits);
+}
+
+/* Vector 0x80 is a device's on a host without 32-bit programs. */
+TEST_F(run, vector_0x80_is_the_guests_or_the_hosts)
+{
+	unsigned int int80;
+
+	leave_after_interrupt = false;
+	for (int80 = 0; int80 < 2; int80++) {
+		exits[0] = (struct ring1_exit){ .vector = 0x80, .cs = 3 };
+		exits[1] = (struct ring1_exit){ .vector = RING1_EXIT_HYPERCALL, .cs = RING1_CS };
+		self->conf.int80 = int80;
+		run(&self->v);
+		EXPECT_EQ(int80 ? 1 : 2, nr_entered);
+		EXPECT_EQ(int80, !fake_done("host interrupt", 0));
+	}
+}
+
+/* What a guest arms: bits of DR7, and whether this address may be matched. */
+static bool stays_armed(struct vcpu_ring1 *v, u64 address)
+{
+	unsigned int i, armed = 0;
+
+	for (i = 0; i < KVM_NR_DB_REGS; i++) {
+		memset(v->vcpu.arch.eff_db, 0, sizeof(v->vcpu.arch.eff_db));
+		v->vcpu.arch.eff_db[i] = address;
+		/* All four, for 8 bytes each. */
+		v->dr7 = 0xbbbb04ff;
+		run(v);
+		armed += seen.dr7 >> (2 * i) & 3 ? 1 : 0;
+		/* The others are not concerned. */
+		if ((seen.dr7 | 3 << (2 * i)) != (v->dr7 | 3 << (2 * i)) || !seen.debug)
+			return !armed;
+	}
+	return armed == KVM_NR_DB_REGS;
+}
+
+TEST_F(run, no_breakpoint_in_slot_256)
+{
+	EXPECT_TRUE(stays_armed(&self->v, 0x400000));
+	EXPECT_TRUE(stays_armed(&self->v, 0xffffffff81000000));
+	EXPECT_TRUE(stays_armed(&self->v, RING1_SLOT_BASE - 8));
+	EXPECT_FALSE(stays_armed(&self->v, RING1_SLOT_BASE - 7));
+	EXPECT_FALSE(stays_armed(&self->v, RING1_SLOT_BASE));
+	EXPECT_FALSE(stays_armed(&self->v, RING1_SLOT_BASE + PGDIR_SIZE - 1));
+	EXPECT_TRUE(stays_armed(&self->v, RING1_SLOT_BASE + PGDIR_SIZE));
+}
+
+TEST_F(run, an_unarmed_dr7_is_not_loaded)
+{
+	self->v.dr7 = 0x400;
+	run(&self->v);
+	EXPECT_EQ(0, seen.debug);
+	/* Armed on the switcher alone: there is nothing to load either. */
+	self->v.dr7 = 0x401;
+	self->v.vcpu.arch.eff_db[0] = RING1_SLOT_BASE;
+	run(&self->v);
+	EXPECT_EQ(0, seen.debug);
+	EXPECT_EQ(0x400, seen.dr7);
+}
+
+/* An LDT of the host's, which another thread's modify_ldt() loaded, is not the guest's. */
+TEST_F(run, no_ldt_in_the_guest)
+{
+	fake.ldt = 0x50;
+	run(&self->v);
+	EXPECT_TRUE(noted("ldt", 0, 0, true));
+	EXPECT_EQ(0x50, self->v.host_ldt);
+}
+
+/* KVM has taken the guest's SYSCALL MSRs away. */
+TEST_F(run, no_guest_runs_when_the_host_reboots)
+{
+	leave_after_interrupt = false;
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	fake.rebooting = true;
+	run(&self->v);
+	EXPECT_EQ(0, nr_entered);
+	EXPECT_NE(NULL, fake_done("request", 0));
+}
+
+/* An interrupt may have turned PEBS on: it is parked before the next run. */
+TEST_F(run, with_a_ds_area_interrupts_take_the_long_way)
+{
+	leave_after_interrupt = false;
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	fake_feature(X86_FEATURE_DS, true);
+	run(&self->v);
+	EXPECT_EQ(1, nr_entered);
+}
+
+/* One that an interrupt in between armed: KVM disarms it before the next run. */
+TEST_F(run, breakpoints_of_the_hosts_take_the_long_way)
+{
+	leave_after_interrupt = false;
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	fake.host_breakpoint = true;
+	run(&self->v);
+	EXPECT_EQ(1, nr_entered);
+}
+
+/* With a breakpoint armed the host's own must be looked at again: no short way. */
+TEST_F(run, breakpoints_take_the_long_way)
+{
+	leave_after_interrupt = false;
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	self->v.dr7 = 0x401;
+	run(&self->v);
+	EXPECT_EQ(1, nr_entered);
+}
+
+TEST_F(run, dr6_is_taken_and_reset)
+{
+	exits[0] = (struct ring1_exit){ .vector = X86_TRAP_DB, .cs = 3 };
+	fake.dr6 = 0xffff4ff1;
+	run(&self->v);
+	EXPECT_EQ(0xffff4ff1, self->v.exit.dr6);
+	EXPECT_TRUE(noted("dr6", 0, DR6_RESERVED, false));
+}
+
+TEST_F(run, pebs_and_bts_are_parked)
+{
+	struct perf_guest_switch_msr msrs[] = {
+		{ MSR_IA32_PEBS_ENABLE, 0xf, 0 }, { MSR_CORE_PERF_GLOBAL_CTRL, 7, 7 },
+	};
+
+	fake_feature(X86_FEATURE_DS, true);
+	fake.perf_msrs = msrs;
+	fake.nr_perf_msrs = 2;
+	self->v.vcpu.arch.host_debugctl = 0x1c0;
+	run(&self->v);
+	EXPECT_TRUE(noted_msr(MSR_IA32_PEBS_ENABLE, 0, true));
+	EXPECT_TRUE(noted_msr(MSR_IA32_PEBS_ENABLE, 0xf, false));
+	EXPECT_FALSE(noted_msr(MSR_CORE_PERF_GLOBAL_CTRL, 7, true));
+	EXPECT_TRUE(noted("debugctl", 0, 0, true));
+	EXPECT_TRUE(noted("debugctl", 1, 0x1c0, false));
+}
+
+TEST_F(run, branch_tracking_is_parked)
+{
+	fake_feature(X86_FEATURE_IBT, true);
+	fake.msr_s_cet = CET_ENDBR_EN;
+	run(&self->v);
+	EXPECT_TRUE(noted_msr(MSR_IA32_S_CET, 0, true));
+	EXPECT_TRUE(noted_msr(MSR_IA32_S_CET, CET_ENDBR_EN, false));
+}
+
+TEST_F(run, async_page_fault_flags_are_taken_with_the_fault)
+{
+	exits[0] = (struct ring1_exit){ .vector = X86_TRAP_PF, .cs = RING1_CS };
+	fake.apf_flags = 1;
+	fake.cr2 = 0x1001;
+	run(&self->v);
+	EXPECT_EQ(1, self->v.vcpu.arch.apf.host_apf_flags);
+	EXPECT_EQ(0x1001, self->v.fault_gva);
+	EXPECT_EQ(0, fake.apf_flags);
+	/* The next fault is an ordinary one again. */
+	run(&self->v);
+	EXPECT_EQ(0, self->v.vcpu.arch.apf.host_apf_flags);
+}
+
+/* Flags of a fault of the host's own, still to come, are not taken away from it. */
+TEST_F(run, other_exits_leave_the_flags_alone)
+{
+	fake.apf_flags = 1;
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("apf read", 0));
+}
+
+TEST_F(run, an_nmi_in_the_guest_is_the_hosts)
+{
+	exits[0] = (struct ring1_exit){ .vector = X86_TRAP_NMI, .cs = 3 };
+	run(&self->v);
+	EXPECT_TRUE(noted("host NMI", 0, 0, false));
+	EXPECT_EQ(NULL, fake_done("host NMI", 1));
+}
+
+TEST_F(run, an_nmi_in_the_switcher_is_the_hosts)
+{
+	note_nmi = 1;
+	run(&self->v);
+	EXPECT_TRUE(noted("host NMI", 0, 0, false));
+	/* The note goes out of KERNEL_GS_BASE, and does not come back. */
+	EXPECT_TRUE(noted_msr(MSR_KERNEL_GS_BASE, HOST_CR3, false));
+	EXPECT_EQ(0, self->host.nmi);
+}
+
+/* It leaves registers of the host's on a stack that ring 1 can read. */
+TEST_F(run, what_an_nmi_or_mc_left_is_wiped)
+{
+	static const struct {
+		u64 vector, note;
+		bool wiped;
+	} cases[] = {
+		{ RING1_EXIT_HYPERCALL, 1, true },
+		{ RING1_EXIT_ABORT, 0, true },
+		{ X86_TRAP_MC | RING1_EXIT_SWITCHER, 0, true },
+		{ RING1_EXIT_HYPERCALL, 0, false },
+	};
+	unsigned int i, j, left, want;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		memset(self->ist, 0x5a, sizeof(self->ist));
+		exits[0].vector = cases[i].vector;
+		note_nmi = cases[i].note;
+		run(&self->v);
+		for (j = left = 0; j < sizeof(self->ist); j++)
+			left += self->ist[j] != 0;
+		want = sizeof(self->ist);
+		if (cases[i].wiped)
+			want = 0;
+		EXPECT_EQ(want, left)
+			TH_LOG("case %u", i);
+	}
+}
+
+/* STI; HLT: an interrupt of the host's between the two does not end the shadow. */
+TEST_F(run, an_interrupt_shadow_lasts_for_one_instruction)
+{
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = RING1_CS };
+	self->v.int_shadow = 1;
+	self->v.vcpu.arch.regs[VCPU_REGS_RIP] = 0x1000;
+	run(&self->v);
+	EXPECT_EQ(1, self->v.int_shadow);
+	ip_after = 0x1001;
+	run(&self->v);
+	EXPECT_EQ(0, self->v.int_shadow);
+}
+
+/* A trap guest's IRETQ to ring 3 would not be seen, while an interrupt waits for it. */
+TEST_F(run, the_way_to_ring_3_is_closed_while_an_event_waits)
+{
+	struct ring1_vcpu_page page;
+
+	self->v.event_wanted = true;
+	run(&self->v);
+	EXPECT_TRUE(noted("ring 3 closed", 0, true, true));
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("ring 3 closed", 0));
+	self->v.event_wanted = false;
+	run(&self->v);
+	EXPECT_TRUE(noted("ring 3 closed", 0, false, true));
+
+	self->v.event_wanted = true;
+	self->v.user = true;
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("ring 3 closed", 0));
+	self->v.user = false;
+	self->v.shared = &page;
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("ring 3 closed", 0));
+}
+
+TEST_F(run, in_ring_3_nmis_are_not_masked_any_more)
+{
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = RING1_CS };
+	self->v.nmi_masked = true;
+	run(&self->v);
+	EXPECT_TRUE(self->v.nmi_masked);
+	exits[0].cs = __USER_CS;
+	run(&self->v);
+	EXPECT_FALSE(self->v.nmi_masked);
+}
+
+/* Ring 1 can write the notes; they count only if it did not run. */
+TEST_F(run, forged_notes_are_not_believed)
+{
+	note_stack = RING1_NOTE_NMI | RING1_NOTE_MC;
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("host NMI", 0));
+	EXPECT_EQ(NULL, fake_done("#MC", 0));
+	/* Nor beside a true NMI. */
+	exits[0].vector = X86_TRAP_NMI;
+	run(&self->v);
+	EXPECT_NE(NULL, fake_done("host NMI", 0));
+	EXPECT_EQ(NULL, fake_done("#MC", 0));
+	exits[0].vector = RING1_EXIT_ABORT;
+	note_stack = RING1_NOTE_NMI;
+	run(&self->v);
+	EXPECT_NE(NULL, fake_done("host NMI", 0));
+}
+
+TEST_F(run, a_machine_check_names_the_ring_it_hit)
+{
+	const struct note *note;
+
+	exits[0] = (struct ring1_exit){ .vector = X86_TRAP_MC, .cs = RING1_CS };
+	self->v.vcpu.arch.regs[VCPU_REGS_RIP] = 0x1234;
+	run(&self->v);
+	note = fake_done("#MC", 0);
+	ASSERT_NE(NULL, note);
+	EXPECT_EQ(3, note->a);		/* not the host kernel: it may go on */
+	EXPECT_EQ(0x1234, note->b);
+
+	/* While entering, at an address the switcher noted; ring 1 may have written it else. */
+	exits[0] = (struct ring1_exit){ .vector = RING1_EXIT_ABORT };
+	note_stack = RING1_NOTE_MC;
+	self->stack.lost_ip = 0x5678;
+	run(&self->v);
+	note = fake_done("#MC", 0);
+	ASSERT_NE(NULL, note);
+	EXPECT_EQ(__KERNEL_CS, note->a);
+	EXPECT_EQ(0x5678, note->b);
+
+	exits[0] = (struct ring1_exit){ .vector = X86_TRAP_MC | RING1_EXIT_SWITCHER };
+	run(&self->v);
+	note = fake_done("#MC", 0);
+	ASSERT_NE(NULL, note);
+	EXPECT_EQ(__KERNEL_CS, note->a);
+	EXPECT_EQ(0x1234, note->b);
+}
+
+/* No flag of the guest's choice reaches the hardware but those of GUEST_RFLAGS. */
+TEST_F(run, flags_on_the_way_in)
+{
+	unsigned int bit;
+
+	for (bit = 0; bit < 64; bit++) {
+		self->v.rflags = BIT_ULL(bit);
+		run(&self->v);
+		EXPECT_EQ((BIT_ULL(bit) & 0x254dd5) | 0x202, self->stack.enter.flags)
+			TH_LOG("bit %u", bit);
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Claim:    the host VM is what the tests take it for
+# How:      looks at it from inside
+# Catches:  tests that pass because they run on the wrong machine
+
+. "${0%/*}/../../lib/tap.sh"
+
+is_kernel() {
+	case $HOST_KERNEL in
+	debug) grep -e '-debug$' /proc/sys/kernel/osrelease ;;
+	*) grep -F '+deb12-' /proc/sys/kernel/osrelease ;;
+	esac
+}
+
+no_hardware_virtualization() {
+	! grep -wE 'svm|vmx|la57' /proc/cpuinfo
+}
+
+plan 5
+check "it is Debian's kernel, or the one for debugging that was asked for" is_kernel
+check "it has no hardware virtualization" no_hardware_virtualization
+check "there is /dev/kvm" test -c /dev/kvm
+check "ring1 is a command" ring1 --version
+check "the guest kernel and its initrd are there" test -s /ring1/bzImage -a -s /ring1/initrd
