@@ -27,7 +27,7 @@
 #:   install    on this machine: the module by DKMS (KERNEL=RELEASE for another kernel than
 #:              the running one), ring1 in /usr/local/bin
 #:   uninstall  takes that away again
-#:   reference  makes Documentation/abi/hypercalls.rst anew
+#:   reference  makes Documentation/abi/hypercalls.rst and Documentation/tests.rst anew
 #:   clean      removes build/; the cache stays
 #:
 #:   GUEST_CMD HOST_CMD         command for the machine's shell
@@ -157,6 +157,8 @@ uninstall:
 reference:
 	awk -v form=rst -f hypercalls/reference.awk -f hypercalls/gen.awk \
 		hypercalls/hypercalls.tbl host/hypercall.c >Documentation/abi/hypercalls.rst
+	awk -f $(rig)/build/index.awk $(foreach room,build host guest, \
+		$(sort $(wildcard $(addprefix tests/$(room)/*/*.,c sh)))) >Documentation/tests.rst
 
 clean:
 	rm -rf build
