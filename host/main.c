@@ -9,7 +9,7 @@
 #include "mmu.h"
 #include "pmu.h"
 #include "x86.h"
-#include "hygiene.h"
+#include "mitigations.h"
 #include "ring1.h"
 
 #define CREATE_TRACE_POINTS
@@ -375,7 +375,7 @@ static int __init ring1_init(void)
 	r = ring1_check_host();
 	if (r)
 		return r;
-	ring1_hygiene_init();
+	ring1_mitigations_init();
 	r = ring1_slot_init();
 	if (r)
 		return r;

@@ -17,10 +17,12 @@
 #include <asm/fsgsbase.h>
 #include <asm/mce.h>
 #include <asm/mmu_context.h>
+#include <asm/nospec-branch.h>
 #include <asm/tlbflush.h>
 #include "lapic.h"
 #include "pmu.h"
 #include "x86.h"
+#include "mitigations.h"
 #include "ring1.h"
 #include "tracepoints.h"
 
@@ -241,9 +243,25 @@ static void load_host_xstate(struct kvm_vcpu *vcpu, u64 xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, kvm_host.xcr0);
 }
 
+/*
+ * What vmx_vcpu_enter_exit() and svm_vcpu_enter_exit() do about data that the host's last
+ * computations left in the processor, as far as it is not an alternative in world.S. They
+ * flush L1D, too, for L1TF; that needs an entry that is not present and leads to memory of
+ * the host's, and KVM's shadow tables have none.
+ */
+static __always_inline void clear_residue(struct kvm_vcpu *vcpu)
+{
+	if (ring1_mitigate & RING1_MITIGATE_DIVIDER)
+		amd_clear_divider();
+	if (ring1_mitigate & RING1_MITIGATE_MMIO && kvm_arch_has_assigned_device(vcpu->kvm))
+		x86_clear_cpu_buffers();
+}
+
 static noinstr void enter_exit(struct vcpu_ring1 *v)
 {
 	guest_state_enter_irqoff();
+	if (unlikely(ring1_mitigate & (RING1_MITIGATE_DIVIDER | RING1_MITIGATE_MMIO)))
+		clear_residue(&v->vcpu);
 	ring1_switch(v);
 	/* Before a fault of the host's overwrites it. */
 	if (v->exit.vector == X86_TRAP_PF)

@@ -14,7 +14,7 @@
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
 #include "x86.h"
-#include "hygiene.h"
+#include "mitigations.h"
 #include "ring1.h"
 
 /*
@@ -267,7 +267,7 @@ void ring1_vcpu_put(struct kvm_vcpu *vcpu)
 	unsigned long flags;
 
 	/* Next comes user code, the VMM's or another vCPU's. */
-	if (v->loaded && ring1_hygiene & RING1_HYGIENE_IBPB_PUT)
+	if (v->loaded && ring1_mitigate & RING1_MITIGATE_IBPB_PUT)
 		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 	prepare_switch_to_host(v);
 	if (v->pge_off) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The host's side of a switch, in the module's own text: what comes before the
- * switcher on enter and after it on exit, branch hygiene included, and the calls
- * that hand an interrupt or NMI to the host's own handlers.
+ * switcher on enter and after it on exit, the flushing of predictions included, and the
+ * calls that hand an interrupt or NMI to the host's own handlers.
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
@@ -13,7 +13,7 @@
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
 #include <asm/unwind_hints.h>
-#include "hygiene.h"
+#include "mitigations.h"
 #include "ring1-offsets.h"
 
 /* From struct ring1_frame_hw at RCX to struct vcpu_ring1 at RAX, through RDX. */
@@ -131,25 +131,34 @@ SYM_FUNC_START(ring1_switch)
 	xorl	%r15d, %r15d
 
 	/*
-	 * Branch hygiene, before the first RET or indirect branch. A guest may
-	 * train the tests below; LFENCE ends what it gets speculated by that.
+	 * Predictions, before the first RET or indirect branch. A guest may train
+	 * the tests below; LFENCE ends what it gets speculated by that.
 	 */
-	movl	ring1_hygiene(%rip), %ebx
-	testl	$RING1_HYGIENE_IBPB, %ebx
+	movl	ring1_mitigate(%rip), %ebx
+	testl	$RING1_MITIGATE_IBPB, %ebx
 	jz	.Lno_ibpb
 	movl	$MSR_IA32_PRED_CMD, %ecx
 	movl	$PRED_CMD_IBPB, %eax
 	xorl	%edx, %edx
 	wrmsr
 .Lno_ibpb:
-	testl	$RING1_HYGIENE_RSB, %ebx
+	testl	$RING1_MITIGATE_RSB, %ebx
 	jz	.Lno_rsb
 	__FILL_RETURN_BUFFER(%rcx, RSB_CLEAR_LOOPS)
 .Lno_rsb:
 	lfence
 	UNTRAIN_RET_VM
-	testl	$RING1_HYGIENE_BHB, %ebx
+	testl	$RING1_MITIGATE_BHB, %ebx
 	jz	.Lno_bhb
+	call	clear_bhb_loop
+	/*
+	 * The loop takes 63 branches. Processors with BHI_DIS_S remember 194; Linux
+	 * does not use the loop there.
+	 */
+	testl	$RING1_MITIGATE_BHB_LONG, %ebx
+	jz	.Lno_bhb
+	call	clear_bhb_loop
+	call	clear_bhb_loop
 	call	clear_bhb_loop
 .Lno_bhb:
 	lfence

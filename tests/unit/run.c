@@ -46,6 +46,11 @@ static bool leave_after_interrupt;
 #define test_thread_flag(flag)			false
 #define smp_send_reschedule(cpu)		fake_note("self-IPI", cpu, 0)
 #define do_machine_check(regs)			fake_note("#MC", (regs)->cs, (regs)->ip)
+#define amd_clear_divider()			fake_note("divide", 0, 0)
+#define x86_clear_cpu_buffers()			fake_note("verw", 0, 0)
+#define kvm_arch_has_assigned_device(kvm)	((void)(kvm), assigned_device)
+
+static bool assigned_device;
 
 static u32 kvm_read_and_reset_apf_flags(void)
 {
@@ -66,6 +71,8 @@ static void store_idt(struct desc_ptr *ptr)
 #include "../../host/run.c"
 
 /* The monitor's other files. */
+unsigned int ring1_mitigate;
+
 bool ring1_is_slot_address(gva_t gva)
 {
 	return gva >= RING1_SLOT_BASE && gva < RING1_SLOT_BASE + PGDIR_SIZE;
@@ -134,6 +141,8 @@ FIXTURE_SETUP(run)
 	note_nmi = 0;
 	note_stack = 0;
 	ip_after = 0;
+	ring1_mitigate = 0;
+	assigned_device = false;
 	leave_after_interrupt = true;
 	self->v.host = &self->host;
 	self->v.conf = &self->conf;
@@ -449,6 +458,22 @@ TEST_F(run, branch_tracking_is_parked)
 	run(&self->v);
 	EXPECT_TRUE(noted_msr(MSR_IA32_S_CET, 0, true));
 	EXPECT_TRUE(noted_msr(MSR_IA32_S_CET, CET_ENDBR_EN, false));
+}
+
+TEST_F(run, residue_is_cleared_before_the_guest_runs)
+{
+	unsigned int bits;
+
+	for (bits = 0; bits < 8; bits++) {
+		ring1_mitigate = (bits & 1 ? RING1_MITIGATE_DIVIDER : 0) |
+				 (bits & 2 ? RING1_MITIGATE_MMIO : 0);
+		assigned_device = bits & 4;
+		run(&self->v);
+		EXPECT_EQ(!!(bits & 1), noted("divide", 0, 0, true));
+		EXPECT_EQ((bits & 6) == 6, noted("verw", 0, 0, true));
+		EXPECT_EQ(!(bits & 1), !fake_done("divide", 0));
+		EXPECT_EQ((bits & 6) != 6, !fake_done("verw", 0));
+	}
 }
 
 TEST_F(run, async_page_fault_flags_are_taken_with_the_fault)
