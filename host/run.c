@@ -65,8 +65,8 @@ static u64 safe_dr7(const struct kvm_vcpu *vcpu, u64 dr7)
 	if (likely(!(dr7 & DR7_BP_EN_MASK)))
 		return dr7;
 	for (i = 0; i < KVM_NR_DB_REGS; i++)
-		if (ring1_is_slot_address(vcpu->arch.eff_db[i]) ||
-		    ring1_is_slot_address(vcpu->arch.eff_db[i] + 7))
+		if (ring1_region_contains(vcpu->arch.eff_db[i]) ||
+		    ring1_region_contains(vcpu->arch.eff_db[i] + 7))
 			dr7 &= ~(3ull << (i * DR_ENABLE_SIZE));
 	return dr7;
 }
@@ -291,6 +291,7 @@ static void handle_nmi_mc(struct vcpu_ring1 *v)
 	u64 notes = vector == RING1_EXIT_ABORT ? v->stack->notes : 0;
 
 	if (v->host->nmi) {
+		v->stat[RING1_STAT_NOTED]++;
 		notes |= RING1_NOTE_NMI;
 		v->host->nmi = 0;
 		wrmsrl(MSR_KERNEL_GS_BASE, v->host_cr3);	/* without the note */

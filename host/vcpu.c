@@ -76,7 +76,7 @@ int ring1_vcpu_create(struct kvm_vcpu *vcpu)
 
 	BUILD_BUG_ON(offsetof(struct vcpu_ring1, vcpu));
 
-	r = ring1_region_create(&v->region);
+	r = ring1_region_create(to_kvm_ring1(vcpu->kvm)->mm, &v->region);
 	if (r)
 		return r;
 	v->host = v->region.page[RING1_PG_HOST];

@@ -73,7 +73,7 @@ static void store_idt(struct desc_ptr *ptr)
 /* The monitor's other files. */
 unsigned int ring1_mitigate;
 
-bool ring1_is_slot_address(gva_t gva)
+bool ring1_region_contains(gva_t gva)
 {
 	return gva >= RING1_SLOT_BASE && gva < RING1_SLOT_BASE + PGDIR_SIZE;
 }
