@@ -9,6 +9,7 @@
 
 #include <asm/debugreg.h>
 #include <asm/desc.h>
+#include <asm/fpu/api.h>
 #include <asm/fsgsbase.h>
 #include <asm/mmu.h>
 #include <asm/msr.h>
@@ -86,6 +87,12 @@ int ring1_vcpu_create(struct kvm_vcpu *vcpu)
 	ring1_desc_init(v);
 	v->kvm_root = INVALID_PAGE;
 	v->root_stale = true;
+	/*
+	 * The hardware's XCR0 has AMX where the host's has (run.c), and the guest's FPU has
+	 * no room for it. XFD goes with the FPU, and the VMM's thread has it set as well.
+	 */
+	if (cpu_feature_enabled(X86_FEATURE_XFD))
+		fpu_update_guest_xfd(&vcpu->arch.guest_fpu, XFEATURE_MASK_XTILE_DATA);
 
 	ring1_stats_create(vcpu->kvm);
 	return 0;

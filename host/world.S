@@ -14,6 +14,7 @@
 #include <asm/segment.h>
 #include <asm/unwind_hints.h>
 #include "mitigations.h"
+#include "switcher.h"
 #include "ring1-offsets.h"
 
 /* From struct ring1_frame_hw at RCX to struct vcpu_ring1 at RAX, through RDX. */
@@ -31,7 +32,8 @@
  * Stack on the way into the switcher, high addresses first:
  *		callee-saved registers, v, CS, .Llanding	<- HOST(sp)
  *
- * The far return out of the switcher takes the last two.
+ * The far return out of the switcher takes the last two. They stay where they are until
+ * the host's IDT is back: a #MC before that comes out of the switcher again.
  */
 SYM_FUNC_START(ring1_switch)
 	pushq	%rbp
@@ -73,13 +75,17 @@ SYM_FUNC_START(ring1_switch)
 	lretq
 
 /*
- * In:		RSP at v; RAX scratch, other GPRs the guest's; GS, GDT, TR, IDT
- *		and CR3 the host's; DF and AC whatever the guest had
+ * In:		RSP at v; RAX scratch, other GPRs the guest's; GS, GDT, TR and CR3
+ *		the host's; DF and AC whatever the guest had
+ * IDT		the switcher's until LIDT below, so that no C of the host's runs with
+ *		the guest's predictions: an NMI leaves its note in HOST(nmi)
+ * #MC		.Lfatal, and back here; the guest's registers are lost
  */
 .Llanding:
 	UNWIND_HINT_RESTORE
 	ANNOTATE_NOENDBR
-	movq	(%rsp), %rax
+	subq	$16, %rsp				/* below .Llanding, CS */
+	movq	16(%rsp), %rax
 	movq	%rcx, VCPU_rcx(%rax)
 	movq	%rdx, VCPU_rdx(%rax)
 	movq	%rbx, VCPU_rbx(%rax)
@@ -163,6 +169,22 @@ SYM_FUNC_START(ring1_switch)
 .Lno_bhb:
 	lfence
 
+	movq	16(%rsp), %rbx
+	movq	VCPU_host(%rbx), %rbx
+	.set .Lparked, HOST_park
+	.rept RING1_NR_PARKED
+	cmpl	$0, .Lparked + PARK_saved(%rbx)
+	je	.Lno_parked
+	movl	.Lparked + PARK_msr(%rbx), %ecx
+	movl	.Lparked + PARK_host_low(%rbx), %eax
+	movl	.Lparked + PARK_host_high(%rbx), %edx
+	wrmsr
+	movl	$0, .Lparked + PARK_saved(%rbx)
+	.set .Lparked, .Lparked + PARK_SIZE
+	.endr
+.Lno_parked:
+	lidt	HOST_idt(%rbx)
+	addq	$16, %rsp
 	popq	%rdi
 	popq	%rbx
 	popq	%r12

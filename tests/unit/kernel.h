@@ -74,7 +74,7 @@ struct list_head { struct list_head *next, *prev; };
 struct mm_struct;
 struct page;
 struct msr_data;
-struct kvm;
+struct kvm { int unused; };
 
 /* The processor. */
 struct note {
@@ -154,7 +154,6 @@ enum { CC_ATTR_MEM_ENCRYPT, CC_ATTR_GUEST_STATE_ENCRYPT };
 #define kvm_read_ldt()		fake.ldt
 #define hw_breakpoint_active()	fake.host_breakpoint
 #define write_pkru(value)	fake_note("wrpkru", value, 0)
-#define update_debugctlmsr(value) fake_note("debugctl", value, 0)
 
 static inline void cr4_clear_bits_irqsoff(unsigned long bits)
 {
