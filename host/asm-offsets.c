@@ -16,6 +16,7 @@ static void __used offsets(void)
 	OFFSET(CONF_int80, ring1_conf, int80);
 	OFFSET(CONF_debug, ring1_conf, debug);
 	OFFSET(CONF_segments, ring1_conf, segments);
+	OFFSET(CONF_parked, ring1_conf, parked);
 	OFFSET(CONF_cr3, ring1_conf, cr3);
 	OFFSET(CONF_cr3_high, ring1_conf, cr3_high);
 	OFFSET(CONF_dr7, ring1_conf, dr7);
@@ -30,6 +31,8 @@ static void __used offsets(void)
 	OFFSET(STACK_fault_vector, ring1_stack, fault_vector);
 	OFFSET(STACK_fault_error, ring1_stack, fault_error);
 	OFFSET(STACK_lost_ip, ring1_stack, lost_ip);
+	OFFSET(STACK_park_cx, ring1_stack, park_cx);
+	OFFSET(STACK_park_dx, ring1_stack, park_dx);
 	OFFSET(STACK_enter, ring1_stack, enter);
 	OFFSET(STACK_enter_gs_base, ring1_stack, enter.gs_base);
 	OFFSET(STACK_enter_ax, ring1_stack, enter.ax);
@@ -61,6 +64,15 @@ static void __used offsets(void)
 	OFFSET(HOST_es, ring1_host, es);
 	OFFSET(HOST_fs, ring1_host, fs);
 	OFFSET(HOST_gs, ring1_host, gs);
+	OFFSET(HOST_park, ring1_host, park);
+	BLANK();
+	OFFSET(PARK_msr, ring1_park, msr);
+	OFFSET(PARK_saved, ring1_park, saved);
+	OFFSET(PARK_guest_low, ring1_park, guest_low);
+	OFFSET(PARK_guest_high, ring1_park, guest_high);
+	OFFSET(PARK_host_low, ring1_park, host_low);
+	OFFSET(PARK_host_high, ring1_park, host_high);
+	DEFINE(PARK_SIZE, sizeof(struct ring1_park));
 	BLANK();
 	OFFSET(VCPU_rax, vcpu_ring1, vcpu.arch.regs[VCPU_REGS_RAX]);
 	OFFSET(VCPU_rcx, vcpu_ring1, vcpu.arch.regs[VCPU_REGS_RCX]);

@@ -9,6 +9,7 @@
  * effect puts KVM's emulation prefix in front of them, which is a #UD.
  */
 #include <asm/emulate_prefix.h>
+#include <asm/insn.h>
 #include "x86.h"
 #include "ring1.h"
 #include "tracepoints.h"
@@ -242,13 +243,44 @@ static bool may_emulate(const struct vcpu_ring1 *v, enum insn_class class)
 	}
 }
 
-/* Opcode and ModRM are there also if KVM does not know the instruction. */
-static enum insn_class decode(struct kvm_vcpu *vcpu, int *r)
+/*
+ * Decode by KVM what the processor refused. Opcode and ModRM are there also if KVM does not
+ * know the instruction, which the own classes need; but KVM's operands are not, so that
+ * nothing else may be executed then.
+ *
+ * The bytes are read here: KVM's decoder would not say whether it did not know them or did
+ * not get them. It does not get them if the VMM takes the memory away meanwhile. Return
+ * false then: the processor shall fetch again.
+ */
+static bool decode(struct kvm_vcpu *vcpu, enum insn_class *class, int *r)
 {
-	const struct x86_emulate_ctxt *ctxt = vcpu->arch.emulate_ctxt;
+	struct x86_emulate_ctxt *ctxt = vcpu->arch.emulate_ctxt;
+	unsigned long ip = kvm_get_linear_rip(vcpu);
+	unsigned int size = min_t(unsigned int, MAX_INSN_SIZE, PAGE_SIZE - offset_in_page(ip));
+	struct x86_exception e;
+	u8 insn[MAX_INSN_SIZE];
 
-	*r = x86_decode_emulated_instruction(vcpu, 0, NULL, 0);
-	return ctxt->have_exception ? INSN_NOT_PRIVILEGED : classify(ctxt);
+	*class = INSN_NOT_PRIVILEGED;
+	*r = EMULATION_FAILED;
+	switch (kvm_read_guest_virt(vcpu, ip, insn, size, &e)) {
+	case X86EMUL_CONTINUE:
+		break;
+	case X86EMUL_PROPAGATE_FAULT:
+		return true;
+	default:
+		return false;
+	}
+
+	/* What the second page of an instruction would say, should it be gone. */
+	ctxt->b = 0;
+	ctxt->modrm = 0;
+	*r = x86_decode_emulated_instruction(vcpu, 0, insn, size);
+	if (ctxt->have_exception)
+		return true;
+	*class = classify(ctxt);
+	if (*r != EMULATION_OK && *class <= INSN_KVM)
+		*class = INSN_NOT_PRIVILEGED;
+	return true;
 }
 
 /* KVM's emulation prefix in the kernel: RIP behind it, if the guest has one there. */
@@ -331,7 +363,10 @@ int ring1_emulate(struct kvm_vcpu *vcpu)
 	enum insn_class class;
 	int r;
 
-	class = decode(vcpu, &r);
+	if (!decode(vcpu, &class, &r)) {
+		kvm_rip_write(vcpu, rip);
+		return 1;
+	}
 	if (prefixed ? class == INSN_NOT_PRIVILEGED : !may_emulate(v, class)) {
 		kvm_rip_write(vcpu, rip);
 		requeue(vcpu);
@@ -359,7 +394,8 @@ int ring1_emulate_one(struct kvm_vcpu *vcpu)
 
 	if (!is_64_bit_mode(vcpu))
 		return ring1_kvm_emulate(vcpu, 0);
-	class = decode(vcpu, &r);
+	if (!decode(vcpu, &class, &r))
+		return ring1_kvm_emulate(vcpu, 0);
 	if (class > INSN_KVM)
 		return emulate_class(vcpu, class);
 	if (r == EMULATION_OK)

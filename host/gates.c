@@ -13,7 +13,7 @@
 #include <asm/desc.h>
 #include <asm/hypervisor.h>
 #include <asm/tlbflush.h>
-#include "hygiene.h"
+#include "mitigations.h"
 #include "ring1.h"
 
 /* Oldest stable release with the shadow MMU's fixes (CVE-2026-53359 and its sequel). */
@@ -122,7 +122,7 @@ static const struct gate gates[] = {
 	  "boot the host with 'mem_encrypt=off', or use a machine without SEV" },
 	{ meltdown, "the processor has Meltdown: a guest's user could read its kernel",
 	  "if that is acceptable, load with guest_user_may_read_guest_kernel=1" },
-	{ ring1_hygiene_impossible,
+	{ ring1_mitigations_impossible,
 	  "the kernel uses branch predictions that the processor cannot flush",
 	  "boot the host with 'spectre_v2=retpoline'" },
 	{ old_kvm, "kvm.ko is older than 6.12.111 and lacks fixes of its shadow MMU",

@@ -37,7 +37,7 @@ long ring1_hc_abi_version(struct kvm_vcpu *vcpu)
 static bool is_kernel_address(struct kvm_vcpu *vcpu, u64 addr)
 {
 	return (s64)addr < 0 && !is_noncanonical_msr_address(addr, vcpu) &&
-	       !ring1_is_slot_address(addr);
+	       !ring1_region_contains(addr);
 }
 
 static bool setup_valid(struct kvm_vcpu *vcpu, const struct ring1_setup *s)

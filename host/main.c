@@ -9,15 +9,11 @@
 #include "mmu.h"
 #include "pmu.h"
 #include "x86.h"
-#include "hygiene.h"
+#include "mitigations.h"
 #include "ring1.h"
 
 #define CREATE_TRACE_POINTS
 #include "tracepoints.h"
-
-struct kvm_ring1 {
-	struct kvm kvm;
-};
 
 static int enable_virtualization_cpu(void)
 {
@@ -30,7 +26,20 @@ static void do_nothing(void)
 
 static int vm_init(struct kvm *kvm)
 {
+	struct ring1_mm *mm = ring1_mm_get();
+
+	BUILD_BUG_ON(offsetof(struct kvm_ring1, kvm));
+
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+	to_kvm_ring1(kvm)->mm = mm;
 	return 0;
+}
+
+/* The vCPUs are gone already. */
+static void vm_destroy(struct kvm *kvm)
+{
+	ring1_mm_put(to_kvm_ring1(kvm)->mm);
 }
 
 static void vcpu_nop(struct kvm_vcpu *vcpu)
@@ -186,6 +195,7 @@ static struct kvm_x86_ops ring1_ops __initdata = {
 
 	.vm_size = sizeof(struct kvm_ring1),
 	.vm_init = vm_init,
+	.vm_destroy = vm_destroy,
 	.vcpu_create = ring1_vcpu_create,
 	.vcpu_free = ring1_vcpu_free,
 	.vcpu_reset = ring1_vcpu_reset,
@@ -375,8 +385,8 @@ static int __init ring1_init(void)
 	r = ring1_check_host();
 	if (r)
 		return r;
-	ring1_hygiene_init();
-	r = ring1_slot_init();
+	ring1_mitigations_init();
+	r = ring1_region_init();
 	if (r)
 		return r;
 	r = kvm_x86_vendor_init(&ring1_init_ops);
@@ -386,7 +396,7 @@ static int __init ring1_init(void)
 		r = -EBUSY;
 	}
 	if (r)
-		goto err_slot;
+		goto err_region;
 	/* Last: from here on, guests can be created. */
 	r = kvm_init(sizeof(struct vcpu_ring1), __alignof__(struct vcpu_ring1), THIS_MODULE);
 	if (r)
@@ -395,8 +405,8 @@ static int __init ring1_init(void)
 
 err_vendor:
 	kvm_x86_vendor_exit();
-err_slot:
-	ring1_slot_exit();
+err_region:
+	ring1_region_exit();
 	return r;
 }
 
@@ -404,7 +414,7 @@ static void __exit ring1_exit(void)
 {
 	kvm_exit();
 	kvm_x86_vendor_exit();
-	ring1_slot_exit();
+	ring1_region_exit();
 }
 
 module_init(ring1_init);

@@ -87,7 +87,7 @@ void ring1_mmu_sync_root(struct vcpu_ring1 *v)
 /* A fault that KVM's MMU can have nothing to do with. */
 static bool guest_owns_fault(const struct vcpu_ring1 *v, u64 gva)
 {
-	return ring1_is_slot_address(gva) || (v->user && (s64)gva < 0);
+	return ring1_region_contains(gva) || (v->user && (s64)gva < 0);
 }
 
 #define PROTECTED_WRITE	(PFERR_PRESENT_MASK | PFERR_WRITE_MASK)

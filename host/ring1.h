@@ -13,18 +13,24 @@
 
 /**
  * struct ring1_mm - slot 256 of one VMM process
- * @list:	in the list of all (slot.c)
+ * @list:	in the list of all (region.c)
  * @mm:		whose PGD holds the slot; counted
+ * @vms:	VMs of the process
  * @pud:	table the PGD entry points to
  * @pmd:	table its first entry points to: one entry a region
- * @used:	regions in use
+ * @used:	regions that a vCPU has
+ * @region:	all that there are, from the first on; those not in use are empty
  */
+struct ring1_region;
+
 struct ring1_mm {
 	struct list_head	list;
 	struct mm_struct	*mm;
+	unsigned int		vms;
 	u64			*pud;
 	u64			*pmd;
 	DECLARE_BITMAP(used, PTRS_PER_PMD);
+	struct ring1_region	*region[PTRS_PER_PMD];
 };
 
 /**
@@ -51,6 +57,27 @@ struct ring1_region {
 	u64			*root;
 };
 
+enum ring1_vm_flags {
+	RING1_VM_STATS,		/* the file of exit counters has been asked for */
+};
+
+/**
+ * struct kvm_ring1 - a VM
+ * @kvm:	first: KVM allocates us
+ * @mm:		where its vCPUs have their regions
+ * @flags:	RING1_VM_*
+ */
+struct kvm_ring1 {
+	struct kvm	kvm;
+	struct ring1_mm	*mm;
+	unsigned long	flags;
+};
+
+static inline struct kvm_ring1 *to_kvm_ring1(struct kvm *kvm)
+{
+	return container_of(kvm, struct kvm_ring1, kvm);
+}
+
 /* What ended the last run in the guest. */
 struct ring1_exit {
 	u64	vector;		/* RING1_EXIT_* or a hardware vector */
@@ -75,6 +102,7 @@ enum ring1_stat {
 	RING1_STAT_EMULATE,		/* modes the guest world cannot run */
 	RING1_STAT_REWIND,		/* windows repeated */
 	RING1_STAT_ABORT,		/* entries given up for an NMI */
+	RING1_STAT_NOTED,		/* NMIs that hit the switcher elsewhere */
 	RING1_NR_STATS
 };
 
@@ -146,13 +174,15 @@ static inline bool ring1_is_pv(const struct vcpu_ring1 *v)
 	return v->shared;
 }
 
-/* slot.c */
-int ring1_slot_init(void);
-void ring1_slot_exit(void);
-int ring1_region_create(struct ring1_region *region);
+/* region.c */
+int ring1_region_init(void);
+void ring1_region_exit(void);
+struct ring1_mm *ring1_mm_get(void);
+void ring1_mm_put(struct ring1_mm *rmm);
+int ring1_region_create(struct ring1_mm *rmm, struct ring1_region *region);
 void ring1_region_destroy(struct ring1_region *region);
 void ring1_region_share(struct ring1_region *region, struct page *page);
-bool ring1_is_slot_address(gva_t gva);
+bool ring1_region_contains(gva_t gva);
 
 /* desc.c */
 void ring1_desc_init(struct vcpu_ring1 *v);

@@ -17,10 +17,12 @@
 #include <asm/fsgsbase.h>
 #include <asm/mce.h>
 #include <asm/mmu_context.h>
+#include <asm/nospec-branch.h>
 #include <asm/tlbflush.h>
 #include "lapic.h"
 #include "pmu.h"
 #include "x86.h"
+#include "mitigations.h"
 #include "ring1.h"
 #include "tracepoints.h"
 
@@ -63,8 +65,8 @@ static u64 safe_dr7(const struct kvm_vcpu *vcpu, u64 dr7)
 	if (likely(!(dr7 & DR7_BP_EN_MASK)))
 		return dr7;
 	for (i = 0; i < KVM_NR_DB_REGS; i++)
-		if (ring1_is_slot_address(vcpu->arch.eff_db[i]) ||
-		    ring1_is_slot_address(vcpu->arch.eff_db[i] + 7))
+		if (ring1_region_contains(vcpu->arch.eff_db[i]) ||
+		    ring1_region_contains(vcpu->arch.eff_db[i] + 7))
 			dr7 &= ~(3ull << (i * DR_ENABLE_SIZE));
 	return dr7;
 }
@@ -116,6 +118,10 @@ static void prepare_enter(struct vcpu_ring1 *v)
 		ring1_check_selectors(v);
 		v->guest_selectors = true;
 	}
+	if (unlikely(v->conf->parked)) {
+		v->stack->park_cx = vcpu->arch.regs[VCPU_REGS_RCX];
+		v->stack->park_dx = vcpu->arch.regs[VCPU_REGS_RDX];
+	}
 	v->stack->notes = 0;
 	v->stack->enter.gs_base = v->gs_base;
 	v->stack->enter.ax = vcpu->arch.regs[VCPU_REGS_RAX];
@@ -154,69 +160,65 @@ static void collect_exit(struct vcpu_ring1 *v)
 	}
 }
 
+static unsigned int park(struct vcpu_ring1 *v, unsigned int n, u32 msr, u64 value)
+{
+	struct ring1_park *park = &v->host->park[n];
+
+	if (n == RING1_NR_PARKED)
+		return n;
+	park->msr = msr;
+	park->guest_low = lower_32_bits(value);
+	park->guest_high = upper_32_bits(value);
+	return n + 1;
+}
+
 /*
- * Host state that acts on linear addresses or on CPL 1 and 3 as such. None of it is
- * there on most hosts.
+ * Host state that acts on linear addresses or on CPL 1 and 3 as such: the switcher turns
+ * it off on enter and on again on exit, where no NMI handler comes in between that turns
+ * it on itself. None of it is there on most hosts.
  *
- * The DS area of PEBS is a linear address the processor writes in whatever CR3.
- * BTS is of that kind as well, and the rest of DEBUGCTL would trap in the guest.
- * ENDBR tracking follows S_CET at CPL 1; U_CET and the shadow stack pointer of ring
- * 3 go with the FPU state, which is the guest's already.
+ * The DS area of PEBS is a linear address the processor writes in whatever CR3: where perf
+ * wants anything to be different in a guest, PEBS_ENABLE is 0, as perf leaves the rest to
+ * a VM entry that there is not. It goes first: a record that is under way needs time.
+ * BTS is of that kind as well, and the rest of DEBUGCTL would trap in the guest. ENDBR
+ * tracking follows S_CET at CPL 1; U_CET and the shadow stack pointer of ring 3 go with
+ * the FPU state, which is the guest's already.
  */
-struct host_extras {
-	bool parked;
-	int nr_perf_msrs;
-	struct perf_guest_switch_msr *perf_msrs;
-	u64 s_cet;
-};
-
-static void park_host_extras(struct kvm_vcpu *vcpu, struct host_extras *x)
+static void park_host_msrs(struct vcpu_ring1 *v)
 {
-	int i;
+	const struct perf_guest_switch_msr *perf = NULL;
+	unsigned int n = 0;
+	int nr = 0, i;
 
-	memset(x, 0, sizeof(*x));
 	if (boot_cpu_has(X86_FEATURE_DS))
-		x->perf_msrs = perf_guest_get_msrs(&x->nr_perf_msrs, vcpu_to_pmu(vcpu));
-	for (i = 0; x->perf_msrs && i < x->nr_perf_msrs; i++) {
-		if (x->perf_msrs[i].host == x->perf_msrs[i].guest)
+		perf = perf_guest_get_msrs(&nr, vcpu_to_pmu(&v->vcpu));
+	for (i = 0; perf && i < nr; i++) {
+		if (perf[i].host == perf[i].guest)
 			continue;
-		wrmsrl(x->perf_msrs[i].msr, x->perf_msrs[i].guest);
-		x->parked = true;
+		if (boot_cpu_has(X86_FEATURE_PEBS))
+			n = park(v, n, MSR_IA32_PEBS_ENABLE, 0);
+		break;
 	}
-	if (vcpu->arch.host_debugctl) {
-		update_debugctlmsr(0);
-		x->parked = true;
-	}
-	if (cpu_feature_enabled(X86_FEATURE_IBT)) {
-		rdmsrl(MSR_IA32_S_CET, x->s_cet);
-		wrmsrl(MSR_IA32_S_CET, 0);
-		x->parked = true;
-	}
-}
-
-static void restore_host_extras(struct kvm_vcpu *vcpu, const struct host_extras *x)
-{
-	int i;
-
-	if (likely(!x->parked))
-		return;
+	if (v->vcpu.arch.host_debugctl || IS_ENABLED(CONFIG_KVM_RING1_DEBUG))
+		n = park(v, n, MSR_IA32_DEBUGCTLMSR, 0);
 	if (cpu_feature_enabled(X86_FEATURE_IBT))
-		wrmsrl(MSR_IA32_S_CET, x->s_cet);
-	if (vcpu->arch.host_debugctl)
-		update_debugctlmsr(vcpu->arch.host_debugctl);
-	for (i = 0; x->perf_msrs && i < x->nr_perf_msrs; i++)
-		if (x->perf_msrs[i].host != x->perf_msrs[i].guest)
-			wrmsrl(x->perf_msrs[i].msr, x->perf_msrs[i].host);
+		n = park(v, n, MSR_IA32_S_CET, 0);
+	for (i = 0; perf && i < nr; i++)
+		if (perf[i].host != perf[i].guest && perf[i].msr != MSR_IA32_PEBS_ENABLE)
+			n = park(v, n, perf[i].msr, perf[i].guest);
+	if (n < RING1_NR_PARKED)
+		v->host->park[n].msr = 0;
+	v->conf->parked = n > 0;
 }
 
 /*
- * XCR0 and PKRU. Protection keys and MPX are hidden from guests, so their XCR0 lacks
+ * XCR0 and PKRU. Protection keys, MPX and AMX are hidden from guests, so their XCR0 lacks
  * bits that the host's has; leave those on, rather than write XCR0 at each enter and
  * exit: a hypervisor above us intercepts that. CR4.PKE is on as well, so ring 3 may
- * execute WRPKRU, and it starts with all keys open. XSS does not matter: XSAVES
- * faults in ring 1.
+ * execute WRPKRU, and it starts with all keys open. AMX is kept from the guest by XFD
+ * (vcpu.c). XSS does not matter: XSAVES faults in ring 1.
  */
-#define HIDDEN_XFEATURES (XFEATURE_MASK_PKRU | XFEATURE_MASK_BNDREGS | XFEATURE_MASK_BNDCSR)
+#define HIDDEN_XFEATURES (XFEATURE_MASK_XTILE | XFEATURE_MASK_PKRU | XFEATURE_MASK_BNDREGS | XFEATURE_MASK_BNDCSR)
 
 static u64 hardware_xcr0(struct kvm_vcpu *vcpu)
 {
@@ -241,9 +243,25 @@ static void load_host_xstate(struct kvm_vcpu *vcpu, u64 xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, kvm_host.xcr0);
 }
 
+/*
+ * What vmx_vcpu_enter_exit() and svm_vcpu_enter_exit() do about data that the host's last
+ * computations left in the processor, as far as it is not an alternative in world.S. They
+ * flush L1D, too, for L1TF; that needs an entry that is not present and leads to memory of
+ * the host's, and KVM's shadow tables have none.
+ */
+static __always_inline void clear_residue(struct kvm_vcpu *vcpu)
+{
+	if (ring1_mitigate & RING1_MITIGATE_DIVIDER)
+		amd_clear_divider();
+	if (ring1_mitigate & RING1_MITIGATE_MMIO && kvm_arch_has_assigned_device(vcpu->kvm))
+		x86_clear_cpu_buffers();
+}
+
 static noinstr void enter_exit(struct vcpu_ring1 *v)
 {
 	guest_state_enter_irqoff();
+	if (unlikely(ring1_mitigate & (RING1_MITIGATE_DIVIDER | RING1_MITIGATE_MMIO)))
+		clear_residue(&v->vcpu);
 	ring1_switch(v);
 	/* Before a fault of the host's overwrites it. */
 	if (v->exit.vector == X86_TRAP_PF)
@@ -273,6 +291,7 @@ static void handle_nmi_mc(struct vcpu_ring1 *v)
 	u64 notes = vector == RING1_EXIT_ABORT ? v->stack->notes : 0;
 
 	if (v->host->nmi) {
+		v->stat[RING1_STAT_NOTED]++;
 		notes |= RING1_NOTE_NMI;
 		v->host->nmi = 0;
 		wrmsrl(MSR_KERNEL_GS_BASE, v->host_cr3);	/* without the note */
@@ -291,6 +310,20 @@ static void handle_nmi_mc(struct vcpu_ring1 *v)
 	}
 }
 
+/* AMX that XFD turned off: to a guest whose XCR0 lacks it, its instructions do not exist. */
+static void turn_xfd_into_ud(struct vcpu_ring1 *v)
+{
+	u64 features;
+
+	if (!cpu_feature_enabled(X86_FEATURE_XFD))
+		return;
+	rdmsrl(MSR_IA32_XFD_ERR, features);
+	if (!features)
+		return;
+	wrmsrl(MSR_IA32_XFD_ERR, 0);
+	v->exit.vector = X86_TRAP_UD;
+}
+
 /* What the next fault, interrupt or CPU would overwrite. */
 static void finish_exit(struct vcpu_ring1 *v)
 {
@@ -300,6 +333,8 @@ static void finish_exit(struct vcpu_ring1 *v)
 	collect_exit(v);
 	if (vector == X86_TRAP_PF) {
 		vcpu->arch.apf.host_apf_flags = kvm_read_and_reset_apf_flags();
+	} else if (vector == X86_TRAP_NM) {
+		turn_xfd_into_ud(v);
 	} else if (vector == X86_TRAP_DB) {
 		get_debugreg(v->exit.dr6, 6);
 		set_debugreg(DR6_RESERVED, 6);
@@ -364,7 +399,7 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 	ring1_recheck_events(v);
 	if (must_leave(vcpu))
 		return false;
-	/* It may have turned on PEBS or BTS, see park_host_extras(). */
+	/* The interrupt's handler may have turned on PEBS or BTS, see park_host_msrs(). */
 	if (vector != RING1_EXIT_HYPERCALL && boot_cpu_has(X86_FEATURE_DS))
 		return false;
 	++vcpu->stat.exits;
@@ -375,7 +410,6 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u64 xcr0 = hardware_xcr0(vcpu);
-	struct host_extras extras;
 	bool may_reenter;
 
 	/* Injected events are delivered, see event.c. */
@@ -396,8 +430,8 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	prepare_run(v);
 	kvm_wait_lapic_expire(vcpu);
 	load_guest_xstate(xcr0);
-	park_host_extras(vcpu, &extras);
-	may_reenter = xcr0 == kvm_host.xcr0 && !extras.parked && !v->conf->debug;
+	park_host_msrs(v);
+	may_reenter = xcr0 == kvm_host.xcr0 && !v->conf->debug;
 
 	do {
 		trace_ring1_enter(vcpu->vcpu_id, kvm_rip_read(vcpu), v->user);
@@ -406,7 +440,6 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 		finish_exit(v);
 	} while (may_reenter && handle_and_reenter(v));
 
-	restore_host_extras(vcpu, &extras);
 	load_host_xstate(vcpu, xcr0);
 	return EXIT_FASTPATH_NONE;
 }

@@ -23,6 +23,7 @@ static const char *const stat_names[RING1_NR_STATS] = {
 	[RING1_STAT_EMULATE]	= "emulate_mode",
 	[RING1_STAT_REWIND]	= "window_rewind",
 	[RING1_STAT_ABORT]	= "enter_abort",
+	[RING1_STAT_NOTED]	= "nmi_noted",
 };
 
 static const struct {
@@ -88,9 +89,12 @@ static const struct file_operations exits_fops = {
 /**
  * ring1_stats_create - make the file, with the VM's first vCPU
  * @kvm:	VM; KVM removes the folder with it
+ *
+ * Once: debugfs logs each attempt to make a file that is there, and any user of /dev/kvm
+ * can have the creation of a vCPU fail behind this, as often as it likes.
  */
 void ring1_stats_create(struct kvm *kvm)
 {
-	if (!atomic_read(&kvm->online_vcpus))
+	if (!test_and_set_bit(RING1_VM_STATS, &to_kvm_ring1(kvm)->flags))
 		debugfs_create_file("ring1_exits", 0444, kvm->debugfs_dentry, kvm, &exits_fops);
 }

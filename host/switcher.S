@@ -16,15 +16,17 @@
  *	                     |-> bounce: IRETQ into ring 1, no exit
  *	                .Lexit: CR3
  *	---------------------|-- CR3 ------------------------------------------
- *	slot 256,            GS, GDT, TR, IDT; far return into world.S
+ *	slot 256,            GS, GDT, TR; far return into world.S
  *	host view
+ *	---------------------|--------------------------------------------------
+ *	host text       .Llanding: predictions flushed, then IDT
  *
  * Rules that hold everywhere below:
  *  - IF is 0. Gates, SFMASK and SYSENTER see to that; it is never set here.
  *  - The IDT is ours from the first instruction of ring1_text_enter to LIDT in
- *    .Lexit. NMI and #MC may come at any of them: they run on IST stacks, which
- *    either TSS provides at the same numbers, and touch no GS, no CR3-dependent
- *    page except those in both views.
+ *    world.S, behind the flushing of predictions. NMI and #MC may come at any of
+ *    them: they run on IST stacks, which either TSS provides at the same numbers,
+ *    and touch no GS, no CR3-dependent page except those in both views.
  *  - KERNEL_GS_BASE holds the host's CR3, up to bit 46: the one register that
  *    ring 1 can neither read nor write and that an exit can reach before it has
  *    the host's tables. A spare bit is a note that an NMI came. C keeps it in step
@@ -78,6 +80,10 @@
 	cmpq	%rax, HW(ip)
 	jae	\target
 .endm
+
+/* A field of the nth MSR that is parked, .Lparked counting them. */
+#define PARK(field)		IN_PAGE(RING1_PG_HOST, HOST_park + .Lparked * PARK_SIZE + \
+					PARK_##field)
 
 #define DR7_DISARMED		0x400
 #define DR6_CLEARED		0xffff0ff0
@@ -154,8 +160,8 @@ SYM_INNER_LABEL(ring1_text_enter, SYM_L_GLOBAL)
 	lgdt	CONF(gdt)
 	andb	$~TSS_BUSY, TSS_TYPE
 	ltr	CONF(tr)
-	cmpb	$0, CONF(segments)
-	jne	.Lenter_segments
+	cmpw	$0, CONF(segments)			/* and conf.parked */
+	jne	.Lenter_rare
 .Lenter_gs:
 	leaq	STACK(enter), %rsp
 	popq	%rax					/* enter.gs_base */
@@ -169,6 +175,33 @@ SYM_INNER_LABEL(ring1_text_enter, SYM_L_GLOBAL)
 .Lenter_iretq:
 	iretq
 
+.Lenter_rare:
+	cmpb	$0, CONF(parked)
+	je	.Lenter_segments
+/*
+ * MSRs of the host's that must be off. Its NMI handler writes them as well, but from
+ * here to LIDT in world.S, which puts them back, it does not run. What was saved is
+ * marked so before the write: an entry that is given up restores that much.
+ */
+	.set .Lparked, 0
+	.rept RING1_NR_PARKED
+	movl	PARK(msr), %ecx
+	testl	%ecx, %ecx
+	jz	.Lenter_parked
+	rdmsr
+	movl	%eax, PARK(host_low)
+	movl	%edx, PARK(host_high)
+	movl	$1, PARK(saved)
+	movl	PARK(guest_low), %eax
+	movl	PARK(guest_high), %edx
+	wrmsr
+	.set .Lparked, .Lparked + 1
+	.endr
+.Lenter_parked:
+	movq	STACK(park_cx), %rcx
+	movq	STACK(park_dx), %rdx
+	cmpb	$0, CONF(segments)
+	je	.Lenter_gs
 /* ring1_check_selectors() compared them with the descriptors: no fault. */
 .Lenter_segments:
 	movw	HOST(ds), %ds
@@ -191,6 +224,9 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
  * In:		IDT ours; everything else as enter left it, RSP anywhere
  */
 .Labort:
+	cmpb	$0, CONF(parked)
+	jne	.Labort_parking
+.Labort_gs:
 	movq	STACK(enter_gs_base), %rax
 	wrgsbase %rax
 	movq	STACK(enter_ax), %rax
@@ -198,6 +234,12 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 	pushq	$0					/* error */
 	pushq	$RING1_EXIT_ABORT
 	jmp	.Lexit
+
+/* .Lenter_rare uses RCX and RDX. */
+.Labort_parking:
+	movq	STACK(park_cx), %rcx
+	movq	STACK(park_dx), %rdx
+	jmp	.Labort_gs
 
 /*
  * Exit: from the guest into the host.
@@ -207,8 +249,8 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
  * NMI		.Lnmi leaves a note that ends up in HOST(nmi)
  * #MC		.Lfatal; the guest's registers are lost
  *
- * With the host's CR3 loaded, all operands are host-only. The IDT goes last, for
- * the reason it comes first on enter. DR0-3 are linear addresses: with the host's
+ * With the host's CR3 loaded, all operands are host-only. The IDT goes last, in
+ * world.S, for the reason it comes first on enter. DR0-3 are linear addresses: with the host's
  * CR3 they would match the host's, so they are disarmed before.
  */
 .Lexit:
@@ -240,7 +282,6 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 	movb	$TSS_AVAILABLE, (%rax)
 	ltr	HOST(tr)
 	lgdt	HOST(gdt_ro)
-	lidt	HOST(idt)
 	movq	HOST(sp), %rsp
 	lretq
 
@@ -311,12 +352,16 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
  *			exchanged, of GS base; once read, of RAX; then in CF. By
  *			MSR: a SWAPGS here would be one more stretch that .Lfatal
  *			must know
- *     host view	HOST(nmi) itself
+ *     host view	HOST(nmi) itself; in world.S, up to its LIDT, as well
  *   on a bounce	besides, a hint in STACK(notes), so that .Ltail exits
  *   in .Ltail		besides, repeat its test
  * In:		IST stack, RSP at struct ring1_frame_hw.vector; CR3, GS, GDT and
  *		TSS either world's
  * IRETQ unmasks NMIs; another one finds the same places.
+ *
+ * The host's TSS leads to the host's NMI stack. What asm_exc_nmi() keeps in the two
+ * words below the frame, its "NMI executing" among them, is not live outside of an
+ * NMI; it compares that word with 1, and the stub leaves its vector, 2, there.
  */
 .Lmachine_check:
 	testb	$SEGMENT_RPL_MASK, NOAX(cs)
@@ -394,7 +439,8 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 	pushq	%rax
 	movl	$DR6_CLEARED, %eax
 	movq	%rax, %dr6
-	andl	$~X86_EFLAGS_TF, HW(flags)
+	btrl	$X86_EFLAGS_TF_BIT, HW(flags)
+	jnc	.Lnmi_return				/* a breakpoint, at whatever RIP */
 	leaq	ring1_text_sysenter(%rip), %rax
 	cmpq	%rax, HW(ip)
 	jne	.Lnmi_return

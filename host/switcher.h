@@ -60,6 +60,9 @@
 #define RING1_GS_CR3_BITS	47
 #define RING1_NMI_NOTE_BIT	10
 
+/* MSRs that can be parked at a time: PEBS, DEBUGCTL, S_CET, and some of perf's. */
+#define RING1_NR_PARKED		8
+
 /* Stub of vector n: this many bytes from the start of the text. */
 #define RING1_STUB_SIZE		16
 
@@ -98,6 +101,7 @@ struct ring1_pseudo_desc {
  * @int80:	not 0: vector 0x80 is INT 0x80, not an interrupt of the host's
  * @debug:	not 0: load @dr7 on enter, disarm it on exit
  * @segments:	not 0: load the selectors and FS base on enter
+ * @parked:	not 0: park what struct ring1_host lists on enter; tested with @segments
  * @cr3:	root of the guest world
  * @cr3_high:	the host's CR3 from bit 47 up, bit 63 (no flush) included
  * @dr7:	guest's DR7
@@ -115,6 +119,7 @@ struct ring1_conf {
 	u8	int80;
 	u8	debug;
 	u8	segments;
+	u8	parked;
 	u64	cr3;
 	u64	cr3_high;
 	u64	dr7;
@@ -132,6 +137,8 @@ struct ring1_conf {
  * @fault_vector: why IRETQ into the guest failed
  * @fault_error: "
  * @lost_ip:	where an NMI or #MC stopped an entry, for the report
+ * @park_cx:	in, if conf.parked: RCX to enter with
+ * @park_dx:	RDX, likewise
  * @stack:	for what is pushed on the way in, from the end of the page down over @enter
  * @enter:	top of the stack: what enter pops, ending in an IRETQ frame
  */
@@ -141,7 +148,9 @@ struct ring1_stack {
 	u64	fault_vector;
 	u64	fault_error;
 	u64	lost_ip;
-	u8	stack[PAGE_SIZE - 12 * 8];
+	u64	park_cx;
+	u64	park_dx;
+	u8	stack[PAGE_SIZE - 14 * 8];
 	struct {
 		u64	gs_base;
 		u64	ax;
@@ -154,6 +163,7 @@ struct ring1_stack {
 };
 
 static_assert(sizeof(struct ring1_stack) == PAGE_SIZE);
+static_assert(offsetof(struct ring1_conf, parked) == offsetof(struct ring1_conf, segments) + 1);
 
 /**
  * struct ring1_frame_hw - what an exit leaves on the stack it came in by
@@ -178,6 +188,24 @@ struct ring1_frame_hw {
 };
 
 /**
+ * struct ring1_park - an MSR that is not the host's in the guest world
+ * @msr:	in: index; 0 behind the last one
+ * @saved:	@host_low and @host_high are valid, and to be written on exit
+ * @guest_low:	in: value in the guest world
+ * @guest_high:	"
+ * @host_low:	value that was found on enter
+ * @host_high:	"
+ */
+struct ring1_park {
+	u32	msr;
+	u32	saved;
+	u32	guest_low;
+	u32	guest_high;
+	u32	host_low;
+	u32	host_high;
+};
+
+/**
  * struct ring1_host - the host's side of a switch; never in the guest view
  * @sp:		host stack, a far return address on top
  * @frame:	out: where struct ring1_frame_hw is: in the region, unless .Lfatal ran on
@@ -195,6 +223,7 @@ struct ring1_frame_hw {
  * @es:		"
  * @fs:		"
  * @gs:		"
+ * @park:	in, if conf.parked: MSRs to park
  */
 struct ring1_host {
 	u64	sp;
@@ -212,6 +241,7 @@ struct ring1_host {
 	u16	es;
 	u16	fs;
 	u16	gs;
+	struct ring1_park park[RING1_NR_PARKED];
 };
 
 /* The text, as it stands in the module before it is copied. */

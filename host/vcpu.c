@@ -9,12 +9,13 @@
 
 #include <asm/debugreg.h>
 #include <asm/desc.h>
+#include <asm/fpu/api.h>
 #include <asm/fsgsbase.h>
 #include <asm/mmu.h>
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
 #include "x86.h"
-#include "hygiene.h"
+#include "mitigations.h"
 #include "ring1.h"
 
 /*
@@ -76,7 +77,7 @@ int ring1_vcpu_create(struct kvm_vcpu *vcpu)
 
 	BUILD_BUG_ON(offsetof(struct vcpu_ring1, vcpu));
 
-	r = ring1_region_create(&v->region);
+	r = ring1_region_create(to_kvm_ring1(vcpu->kvm)->mm, &v->region);
 	if (r)
 		return r;
 	v->host = v->region.page[RING1_PG_HOST];
@@ -86,6 +87,12 @@ int ring1_vcpu_create(struct kvm_vcpu *vcpu)
 	ring1_desc_init(v);
 	v->kvm_root = INVALID_PAGE;
 	v->root_stale = true;
+	/*
+	 * The hardware's XCR0 has AMX where the host's has (run.c), and the guest's FPU has
+	 * no room for it. XFD goes with the FPU, and the VMM's thread has it set as well.
+	 */
+	if (cpu_feature_enabled(X86_FEATURE_XFD))
+		fpu_update_guest_xfd(&vcpu->arch.guest_fpu, XFEATURE_MASK_XTILE_DATA);
 
 	ring1_stats_create(vcpu->kvm);
 	return 0;
@@ -267,7 +274,7 @@ void ring1_vcpu_put(struct kvm_vcpu *vcpu)
 	unsigned long flags;
 
 	/* Next comes user code, the VMM's or another vCPU's. */
-	if (v->loaded && ring1_hygiene & RING1_HYGIENE_IBPB_PUT)
+	if (v->loaded && ring1_mitigate & RING1_MITIGATE_IBPB_PUT)
 		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 	prepare_switch_to_host(v);
 	if (v->pge_off) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The host's side of a switch, in the module's own text: what comes before the
- * switcher on enter and after it on exit, branch hygiene included, and the calls
- * that hand an interrupt or NMI to the host's own handlers.
+ * switcher on enter and after it on exit, the flushing of predictions included, and the
+ * calls that hand an interrupt or NMI to the host's own handlers.
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
@@ -13,7 +13,8 @@
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
 #include <asm/unwind_hints.h>
-#include "hygiene.h"
+#include "mitigations.h"
+#include "switcher.h"
 #include "ring1-offsets.h"
 
 /* From struct ring1_frame_hw at RCX to struct vcpu_ring1 at RAX, through RDX. */
@@ -31,7 +32,8 @@
  * Stack on the way into the switcher, high addresses first:
  *		callee-saved registers, v, CS, .Llanding	<- HOST(sp)
  *
- * The far return out of the switcher takes the last two.
+ * The far return out of the switcher takes the last two. They stay where they are until
+ * the host's IDT is back: a #MC before that comes out of the switcher again.
  */
 SYM_FUNC_START(ring1_switch)
 	pushq	%rbp
@@ -73,13 +75,17 @@ SYM_FUNC_START(ring1_switch)
 	lretq
 
 /*
- * In:		RSP at v; RAX scratch, other GPRs the guest's; GS, GDT, TR, IDT
- *		and CR3 the host's; DF and AC whatever the guest had
+ * In:		RSP at v; RAX scratch, other GPRs the guest's; GS, GDT, TR and CR3
+ *		the host's; DF and AC whatever the guest had
+ * IDT		the switcher's until LIDT below, so that no C of the host's runs with
+ *		the guest's predictions: an NMI leaves its note in HOST(nmi)
+ * #MC		.Lfatal, and back here; the guest's registers are lost
  */
 .Llanding:
 	UNWIND_HINT_RESTORE
 	ANNOTATE_NOENDBR
-	movq	(%rsp), %rax
+	subq	$16, %rsp				/* below .Llanding, CS */
+	movq	16(%rsp), %rax
 	movq	%rcx, VCPU_rcx(%rax)
 	movq	%rdx, VCPU_rdx(%rax)
 	movq	%rbx, VCPU_rbx(%rax)
@@ -131,29 +137,54 @@ SYM_FUNC_START(ring1_switch)
 	xorl	%r15d, %r15d
 
 	/*
-	 * Branch hygiene, before the first RET or indirect branch. A guest may
-	 * train the tests below; LFENCE ends what it gets speculated by that.
+	 * Predictions, before the first RET or indirect branch. A guest may train
+	 * the tests below; LFENCE ends what it gets speculated by that.
 	 */
-	movl	ring1_hygiene(%rip), %ebx
-	testl	$RING1_HYGIENE_IBPB, %ebx
+	movl	ring1_mitigate(%rip), %ebx
+	testl	$RING1_MITIGATE_IBPB, %ebx
 	jz	.Lno_ibpb
 	movl	$MSR_IA32_PRED_CMD, %ecx
 	movl	$PRED_CMD_IBPB, %eax
 	xorl	%edx, %edx
 	wrmsr
 .Lno_ibpb:
-	testl	$RING1_HYGIENE_RSB, %ebx
+	testl	$RING1_MITIGATE_RSB, %ebx
 	jz	.Lno_rsb
 	__FILL_RETURN_BUFFER(%rcx, RSB_CLEAR_LOOPS)
 .Lno_rsb:
 	lfence
 	UNTRAIN_RET_VM
-	testl	$RING1_HYGIENE_BHB, %ebx
+	testl	$RING1_MITIGATE_BHB, %ebx
 	jz	.Lno_bhb
+	call	clear_bhb_loop
+	/*
+	 * The loop takes 63 branches. Processors with BHI_DIS_S remember 194; Linux
+	 * does not use the loop there.
+	 */
+	testl	$RING1_MITIGATE_BHB_LONG, %ebx
+	jz	.Lno_bhb
+	call	clear_bhb_loop
+	call	clear_bhb_loop
 	call	clear_bhb_loop
 .Lno_bhb:
 	lfence
 
+	movq	16(%rsp), %rbx
+	movq	VCPU_host(%rbx), %rbx
+	.set .Lparked, HOST_park
+	.rept RING1_NR_PARKED
+	cmpl	$0, .Lparked + PARK_saved(%rbx)
+	je	.Lno_parked
+	movl	.Lparked + PARK_msr(%rbx), %ecx
+	movl	.Lparked + PARK_host_low(%rbx), %eax
+	movl	.Lparked + PARK_host_high(%rbx), %edx
+	wrmsr
+	movl	$0, .Lparked + PARK_saved(%rbx)
+	.set .Lparked, .Lparked + PARK_SIZE
+	.endr
+.Lno_parked:
+	lidt	HOST_idt(%rbx)
+	addq	$16, %rsp
 	popq	%rdi
 	popq	%rbx
 	popq	%r12

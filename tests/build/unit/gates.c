@@ -17,20 +17,20 @@ static unsigned int fake_version;
 #define module_param(name, type, mode)
 #define MODULE_PARM_DESC(name, text)
 #define CET_SHSTK_EN		BIT_ULL(0)
-static bool fake_hygiene_impossible;
+static bool fake_mitigations_impossible;
 
 #include "../../../host/gates.c"
 
-bool ring1_hygiene_impossible(void)
+bool ring1_mitigations_impossible(void)
 {
-	return fake_hygiene_impossible;
+	return fake_mitigations_impossible;
 }
 
 static void good_host(void)
 {
 	memset(&fake, 0, sizeof(fake));
 	fake_version = KERNEL_VERSION(6, 12, 111);
-	fake_hygiene_impossible = false;
+	fake_mitigations_impossible = false;
 	guest_user_may_read_guest_kernel = false;
 	fake_feature(X86_FEATURE_NX, true);
 	fake.cr4 = X86_CR4_FSGSBASE | X86_CR4_SMEP;
@@ -164,7 +164,7 @@ TEST_F(host, the_parameter_opens_no_other_gate)
 
 TEST_F(host, predictions_cannot_be_flushed)
 {
-	fake_hygiene_impossible = true;
+	fake_mitigations_impossible = true;
 	EXPECT_TRUE(refused("branch predictions", "spectre_v2=retpoline"));
 }
 

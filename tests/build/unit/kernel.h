@@ -24,6 +24,7 @@ typedef __s64 s64;
 typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
 
 #define IS_ENABLED(option)	0
+#define BIT(n)			(1ul << (n))
 #define BIT_ULL(n)		(1ull << (n))
 #define GENMASK_ULL(h, l)	((~0ull >> (63 - (h))) & (~0ull << (l)))
 #define FIELD_PREP(mask, value)	(((u64)(value) << __builtin_ctzll(mask)) & (mask))
@@ -52,6 +53,8 @@ typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
 #define PGDIR_SIZE		BIT_ULL(39)
 #define INVALID_PAGE		(~(hpa_t)0)
 #define VALID_PAGE(x)		((x) != INVALID_PAGE)
+#define lower_32_bits(x)	((u32)(x))
+#define upper_32_bits(x)	((u32)((u64)(x) >> 32))
 #define offset_in_page(p)	((unsigned long)(p) & (PAGE_SIZE - 1))
 #define gpa_to_gfn(gpa)		((gfn_t)(gpa) >> 12)
 #define pgd_index(address)	((unsigned int)((address) >> 39 & 511))
@@ -71,7 +74,7 @@ struct list_head { struct list_head *next, *prev; };
 struct mm_struct;
 struct page;
 struct msr_data;
-struct kvm;
+struct kvm { int unused; };
 
 /* The processor. */
 struct note {
@@ -81,7 +84,7 @@ struct note {
 
 static struct {
 	u64 feature[32], bug[2];
-	u64 msr_smask, msr_s_cet;
+	u64 msr_smask, msr_s_cet, msr_arch_capabilities, msr_spec_ctrl, msr_xfd_err;
 	unsigned long cr2, cr3, cr4, dr6;
 	u16 ldt;
 	bool rebooting, host_breakpoint, mitigations_off, cc_state, cc_memory;
@@ -126,6 +129,8 @@ static inline void fake_bug(unsigned int n, bool on)
 #define boot_cpu_has_bug(n)	(!!(fake.bug[((n) - NCAPINTS * 32) / 64] & \
 				    BIT_ULL(((n) - NCAPINTS * 32) % 64)))
 #define cpu_mitigations_off()	(fake.mitigations_off)
+enum { X86_VENDOR_INTEL, X86_VENDOR_AMD = 2 };
+static struct { u8 x86_vendor; } boot_cpu_data;
 enum { CC_ATTR_MEM_ENCRYPT, CC_ATTR_GUEST_STATE_ENCRYPT };
 #define cc_platform_has(attr)	\
 	((attr) == CC_ATTR_MEM_ENCRYPT ? fake.cc_memory : fake.cc_state)
@@ -149,7 +154,6 @@ enum { CC_ATTR_MEM_ENCRYPT, CC_ATTR_GUEST_STATE_ENCRYPT };
 #define kvm_read_ldt()		fake.ldt
 #define hw_breakpoint_active()	fake.host_breakpoint
 #define write_pkru(value)	fake_note("wrpkru", value, 0)
-#define update_debugctlmsr(value) fake_note("debugctl", value, 0)
 
 static inline void cr4_clear_bits_irqsoff(unsigned long bits)
 {
@@ -159,8 +163,25 @@ static inline void cr4_clear_bits_irqsoff(unsigned long bits)
 
 static inline int rdmsrl_safe(u32 msr, u64 *value)
 {
-	*value = msr == MSR_SYSCALL_MASK ? fake.msr_smask : fake.msr_s_cet;
-	return 0;
+	switch (msr) {
+	case MSR_SYSCALL_MASK:
+		*value = fake.msr_smask;
+		return 0;
+	case MSR_IA32_S_CET:
+		*value = fake.msr_s_cet;
+		return 0;
+	case MSR_IA32_ARCH_CAPABILITIES:
+		*value = fake.msr_arch_capabilities;
+		return 0;
+	case MSR_IA32_SPEC_CTRL:
+		*value = fake.msr_spec_ctrl;
+		return 0;
+	case MSR_IA32_XFD_ERR:
+		*value = fake.msr_xfd_err;
+		return 0;
+	default:
+		return -1;
+	}
 }
 
 struct perf_guest_switch_msr {
@@ -169,7 +190,7 @@ struct perf_guest_switch_msr {
 };
 
 /* kvm.ko */
-enum { VCPU_REGS_RAX, VCPU_REGS_RSP = 4, VCPU_REGS_RIP = 16, NR_VCPU_REGS };
+enum { VCPU_REGS_RAX, VCPU_REGS_RCX, VCPU_REGS_RDX, VCPU_REGS_RSP = 4, VCPU_REGS_RIP = 16, NR_VCPU_REGS };
 enum { VCPU_SREG_ES, VCPU_SREG_CS, VCPU_SREG_SS, VCPU_SREG_DS, VCPU_SREG_FS, VCPU_SREG_GS,
 	VCPU_SREG_TR, VCPU_SREG_LDTR };
 typedef enum { EXIT_FASTPATH_NONE } fastpath_t;

@@ -38,7 +38,7 @@ static void kvm_mmu_free_roots(struct kvm *kvm, struct kvm_mmu *mmu, ulong roots
 
 #include "../../../host/mmu.c"
 
-bool ring1_is_slot_address(gva_t gva)
+bool ring1_region_contains(gva_t gva)
 {
 	return gva >= RING1_SLOT_BASE && gva < RING1_SLOT_BASE + PGDIR_SIZE;
 }

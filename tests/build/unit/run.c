@@ -18,6 +18,7 @@
 #define XFEATURE_MASK_BNDREGS	BIT_ULL(3)
 #define XFEATURE_MASK_BNDCSR	BIT_ULL(4)
 #define XFEATURE_MASK_PKRU	BIT_ULL(9)
+#define XFEATURE_MASK_XTILE	(BIT_ULL(17) | BIT_ULL(18))
 #define XCR_XFEATURE_ENABLED_MASK 0
 #define TIF_NEED_FPU_LOAD	0
 #define KVM_HANDLING_NMI	1
@@ -46,6 +47,11 @@ static bool leave_after_interrupt;
 #define test_thread_flag(flag)			false
 #define smp_send_reschedule(cpu)		fake_note("self-IPI", cpu, 0)
 #define do_machine_check(regs)			fake_note("#MC", (regs)->cs, (regs)->ip)
+#define amd_clear_divider()			fake_note("divide", 0, 0)
+#define x86_clear_cpu_buffers()			fake_note("verw", 0, 0)
+#define kvm_arch_has_assigned_device(kvm)	((void)(kvm), assigned_device)
+
+static bool assigned_device;
 
 static u32 kvm_read_and_reset_apf_flags(void)
 {
@@ -66,7 +72,9 @@ static void store_idt(struct desc_ptr *ptr)
 #include "../../../host/run.c"
 
 /* The monitor's other files. */
-bool ring1_is_slot_address(gva_t gva)
+unsigned int ring1_mitigate;
+
+bool ring1_region_contains(gva_t gva)
 {
 	return gva >= RING1_SLOT_BASE && gva < RING1_SLOT_BASE + PGDIR_SIZE;
 }
@@ -101,8 +109,46 @@ static unsigned int nr_entered;
 static u64 note_nmi, note_stack, ip_after;
 static struct ring1_conf seen;
 
+/* MSRs that can be parked: as the processor has them, and as the guest saw them. */
+static struct {
+	u32 msr;
+	u64 now, in_guest;
+} msrs[] = {
+	{ MSR_IA32_PEBS_ENABLE }, { MSR_CORE_PERF_GLOBAL_CTRL }, { MSR_IA32_DEBUGCTLMSR },
+	{ MSR_IA32_S_CET },
+};
+
+enum { PEBS_ENABLE, GLOBAL_CTRL, DEBUGCTL, S_CET };
+
+/* Comes, if set, when C has done its part and the IDT is still the host's. */
+static void (*pmi)(void);
+
+/* The part of switcher.S and world.S. */
+static void park_and_restore(struct vcpu_ring1 *v)
+{
+	u64 saved[ARRAY_SIZE(msrs)];
+	unsigned int i, n;
+
+	for (i = 0; i < ARRAY_SIZE(msrs); i++)
+		saved[i] = msrs[i].now;
+	for (n = 0; v->conf->parked && n < RING1_NR_PARKED && v->host->park[n].msr; n++) {
+		for (i = 0; i < ARRAY_SIZE(msrs) && msrs[i].msr != v->host->park[n].msr; i++)
+			;
+		assert(i < ARRAY_SIZE(msrs));
+		msrs[i].now = (u64)v->host->park[n].guest_high << 32 |
+			      v->host->park[n].guest_low;
+	}
+	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
+		msrs[i].in_guest = msrs[i].now;
+		msrs[i].now = saved[i];
+	}
+}
+
 void ring1_switch(struct vcpu_ring1 *v)
 {
+	if (pmi)
+		pmi();
+	park_and_restore(v);
 	fake_note("switch", 0, 0);
 	seen = *v->conf;
 	v->exit = exits[nr_entered++];
@@ -127,6 +173,8 @@ FIXTURE(run) {
 
 FIXTURE_SETUP(run)
 {
+	unsigned int i;
+
 	memset(self, 0, sizeof(*self));
 	memset(&fake, 0, sizeof(fake));
 	memset(exits, 0, sizeof(exits));
@@ -134,6 +182,11 @@ FIXTURE_SETUP(run)
 	note_nmi = 0;
 	note_stack = 0;
 	ip_after = 0;
+	pmi = NULL;
+	for (i = 0; i < ARRAY_SIZE(msrs); i++)
+		msrs[i].now = 0;
+	ring1_mitigate = 0;
+	assigned_device = false;
 	leave_after_interrupt = true;
 	self->v.host = &self->host;
 	self->v.conf = &self->conf;
@@ -424,31 +477,179 @@ TEST_F(run, dr6_is_taken_and_reset)
 	EXPECT_TRUE(noted("dr6", 0, DR6_RESERVED, false));
 }
 
+#define HOST_GLOBAL	0x70000000full	/* counters 0 to 3, of which 3 is the host's alone */
+#define GUEST_GLOBAL	0x700000007ull
+#define HOST_DEBUGCTL	0x1c0		/* BTS */
+
+static struct perf_guest_switch_msr counter_of_the_host[] = {
+	{ MSR_CORE_PERF_GLOBAL_CTRL, HOST_GLOBAL, GUEST_GLOBAL },
+};
+
+/* What an NMI handler of the host's does: all that is in use is on again. */
+static void perf_enables_all(void)
+{
+	msrs[PEBS_ENABLE].now = 8;
+	msrs[GLOBAL_CTRL].now = HOST_GLOBAL;
+	msrs[DEBUGCTL].now = HOST_DEBUGCTL;
+}
+
+static void host_that_samples(struct kvm_vcpu *vcpu)
+{
+	fake_feature(X86_FEATURE_DS, true);
+	fake_feature(X86_FEATURE_PEBS, true);
+	fake.perf_msrs = counter_of_the_host;
+	fake.nr_perf_msrs = ARRAY_SIZE(counter_of_the_host);
+	vcpu->arch.host_debugctl = HOST_DEBUGCTL;
+	perf_enables_all();
+}
+
+/* Perf names PEBS_ENABLE only where the processor would not stop it at a VM entry. */
 TEST_F(run, pebs_and_bts_are_parked)
 {
-	struct perf_guest_switch_msr msrs[] = {
-		{ MSR_IA32_PEBS_ENABLE, 0xf, 0 }, { MSR_CORE_PERF_GLOBAL_CTRL, 7, 7 },
+	unsigned int with_pmi;
+
+	host_that_samples(&self->v.vcpu);
+	for (with_pmi = 0; with_pmi < 2; with_pmi++) {
+		pmi = with_pmi ? perf_enables_all : NULL;
+		run(&self->v);
+		EXPECT_EQ(0, msrs[PEBS_ENABLE].in_guest);
+		EXPECT_EQ(GUEST_GLOBAL, msrs[GLOBAL_CTRL].in_guest);
+		EXPECT_EQ(0, msrs[DEBUGCTL].in_guest);
+		EXPECT_EQ(8, msrs[PEBS_ENABLE].now);
+		EXPECT_EQ(HOST_GLOBAL, msrs[GLOBAL_CTRL].now);
+		EXPECT_EQ(HOST_DEBUGCTL, msrs[DEBUGCTL].now);
+		/* C leaves them alone: an NMI would find them off, and turn them on. */
+		EXPECT_FALSE(noted_msr(MSR_IA32_PEBS_ENABLE, 0, true));
+		EXPECT_FALSE(noted_msr(MSR_CORE_PERF_GLOBAL_CTRL, GUEST_GLOBAL, true));
+	}
+}
+
+/* It is the first: a record may be under way. */
+TEST_F(run, pebs_is_parked_before_its_counters)
+{
+	host_that_samples(&self->v.vcpu);
+	run(&self->v);
+	EXPECT_EQ(MSR_IA32_PEBS_ENABLE, self->host.park[0].msr);
+}
+
+TEST_F(run, what_is_the_same_in_a_guest_is_not_parked)
+{
+	struct perf_guest_switch_msr same[] = {
+		{ MSR_CORE_PERF_GLOBAL_CTRL, 7, 7 }, { MSR_IA32_DS_AREA, 0x1000, 0x1000 },
 	};
 
 	fake_feature(X86_FEATURE_DS, true);
-	fake.perf_msrs = msrs;
-	fake.nr_perf_msrs = 2;
-	self->v.vcpu.arch.host_debugctl = 0x1c0;
+	fake_feature(X86_FEATURE_PEBS, true);
+	fake.perf_msrs = same;
+	fake.nr_perf_msrs = ARRAY_SIZE(same);
 	run(&self->v);
-	EXPECT_TRUE(noted_msr(MSR_IA32_PEBS_ENABLE, 0, true));
-	EXPECT_TRUE(noted_msr(MSR_IA32_PEBS_ENABLE, 0xf, false));
-	EXPECT_FALSE(noted_msr(MSR_CORE_PERF_GLOBAL_CTRL, 7, true));
-	EXPECT_TRUE(noted("debugctl", 0, 0, true));
-	EXPECT_TRUE(noted("debugctl", 1, 0x1c0, false));
+	EXPECT_EQ(0, seen.parked);
+	/* Nor what was in the last run. */
+	self->v.vcpu.arch.host_debugctl = HOST_DEBUGCTL;
+	run(&self->v);
+	EXPECT_EQ(1, seen.parked);
+	EXPECT_EQ(0, self->host.park[1].msr);
+	self->v.vcpu.arch.host_debugctl = 0;
+	run(&self->v);
+	EXPECT_EQ(0, seen.parked);
+}
+
+/* A PMU of version 1 has an MSR for each counter. */
+TEST_F(run, no_more_is_parked_than_there_is_room_for)
+{
+	struct perf_guest_switch_msr counters[16];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(counters); i++)
+		counters[i] = counter_of_the_host[0];
+	host_that_samples(&self->v.vcpu);
+	fake.perf_msrs = counters;
+	fake.nr_perf_msrs = ARRAY_SIZE(counters);
+	fake_feature(X86_FEATURE_IBT, true);
+	msrs[S_CET].now = CET_ENDBR_EN;
+	run(&self->v);
+	EXPECT_EQ(0, msrs[PEBS_ENABLE].in_guest);
+	EXPECT_EQ(0, msrs[DEBUGCTL].in_guest);
+	EXPECT_EQ(0, msrs[S_CET].in_guest);
+}
+
+/* Where RCX and RDX come from when an entry that used them is given up. */
+TEST_F(run, parking_knows_the_guests_registers)
+{
+	self->v.vcpu.arch.host_debugctl = HOST_DEBUGCTL;
+	self->v.vcpu.arch.regs[VCPU_REGS_RCX] = 0x1111;
+	self->v.vcpu.arch.regs[VCPU_REGS_RDX] = 0x2222;
+	run(&self->v);
+	EXPECT_EQ(0x1111, self->stack.park_cx);
+	EXPECT_EQ(0x2222, self->stack.park_dx);
 }
 
 TEST_F(run, branch_tracking_is_parked)
 {
 	fake_feature(X86_FEATURE_IBT, true);
-	fake.msr_s_cet = CET_ENDBR_EN;
+	msrs[S_CET].now = CET_ENDBR_EN;
 	run(&self->v);
-	EXPECT_TRUE(noted_msr(MSR_IA32_S_CET, 0, true));
-	EXPECT_TRUE(noted_msr(MSR_IA32_S_CET, CET_ENDBR_EN, false));
+	EXPECT_EQ(0, msrs[S_CET].in_guest);
+	EXPECT_EQ(CET_ENDBR_EN, msrs[S_CET].now);
+}
+
+/* All of it is the switcher's, at each switch: the short way is open. */
+TEST_F(run, parking_does_not_take_the_long_way)
+{
+	leave_after_interrupt = false;
+	fake_feature(X86_FEATURE_IBT, true);
+	exits[1] = exits[0];
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	run(&self->v);
+	EXPECT_EQ(2, nr_entered);
+}
+
+/* A host with AMX: its tiles stay on in XCR0, whether the guest has an XCR0 or not. */
+TEST_F(run, an_amx_host_has_the_short_way)
+{
+	unsigned int osxsave;
+
+	kvm_host.xcr0 = HOST_XCR0 | XFEATURE_MASK_XTILE;
+	self->v.vcpu.arch.xcr0 = HOST_XCR0 & ~XFEATURE_MASK_PKRU;
+	leave_after_interrupt = false;
+	for (osxsave = 0; osxsave < 2; osxsave++) {
+		self->v.vcpu.arch.cr4 = osxsave ? X86_CR4_OSXSAVE : 0;
+		exits[1] = (struct ring1_exit){ .vector = RING1_EXIT_HYPERCALL, .cs = RING1_CS };
+		exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+		run(&self->v);
+		EXPECT_EQ(NULL, fake_done("xsetbv", 0));
+		EXPECT_EQ(2, nr_entered);
+	}
+}
+
+TEST_F(run, amx_in_a_guest_is_undefined)
+{
+	unsigned int xfd_err;
+
+	fake_feature(X86_FEATURE_XFD, true);
+	for (xfd_err = 0; xfd_err < 2; xfd_err++) {
+		exits[0] = (struct ring1_exit){ .vector = X86_TRAP_NM, .cs = 3 };
+		fake.msr_xfd_err = xfd_err ? BIT_ULL(18) : 0;
+		run(&self->v);
+		EXPECT_EQ(xfd_err ? X86_TRAP_UD : X86_TRAP_NM, self->v.exit.vector);
+		EXPECT_EQ(xfd_err, noted_msr(MSR_IA32_XFD_ERR, 0, false));
+	}
+}
+
+TEST_F(run, residue_is_cleared_before_the_guest_runs)
+{
+	unsigned int bits;
+
+	for (bits = 0; bits < 8; bits++) {
+		ring1_mitigate = (bits & 1 ? RING1_MITIGATE_DIVIDER : 0) |
+				 (bits & 2 ? RING1_MITIGATE_MMIO : 0);
+		assigned_device = bits & 4;
+		run(&self->v);
+		EXPECT_EQ(!!(bits & 1), noted("divide", 0, 0, true));
+		EXPECT_EQ((bits & 6) == 6, noted("verw", 0, 0, true));
+		EXPECT_EQ(!(bits & 1), !fake_done("divide", 0));
+		EXPECT_EQ((bits & 6) != 6, !fake_done("verw", 0));
+	}
 }
 
 TEST_F(run, async_page_fault_flags_are_taken_with_the_fault)
