@@ -146,10 +146,10 @@ int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp,
 	if (unmask_nmi)
 		ring1_unmask_nmi(v);
 	if (to_user) {
-		ring1_segment_fill(v, cs == __USER32_CS ? __USER32_CS : __USER_CS,
+		ring1_segments_fill(v, cs == __USER32_CS ? __USER32_CS : __USER_CS,
 				   &v->segment[VCPU_SREG_CS]);
-		ring1_segment_fill(v, ss, &v->segment[VCPU_SREG_SS]);
-		ring1_enter_user(v);
+		ring1_segments_fill(v, ss, &v->segment[VCPU_SREG_SS]);
+		ring1_regs_to_user(v);
 		/* The hardware is given one of the two, so it would not find out. */
 		if (cs != __USER32_CS && cs != __USER_CS) {
 			v->segment[VCPU_SREG_CS].selector = cs;

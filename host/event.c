@@ -5,9 +5,8 @@
  * stack, as the processor would. When KVM asks for an injection it is done at
  * once, so nothing is ever left half injected.
  *
- * The virtual interrupt flag and the windows in which nothing is delivered are
- * here, too. Bounces, which deliver the user's own exceptions without an exit,
- * are the switcher's.
+ * The windows in which nothing is delivered are here, too. Bounces, which deliver
+ * the user's own exceptions without an exit, are the switcher's.
  */
 #include <asm/desc.h>
 #include "x86.h"
@@ -16,24 +15,6 @@
 
 /* RFLAGS a PV guest starts with at its entry points, less IF. */
 #define ENTRY_RFLAGS	X86_EFLAGS_FIXED
-
-bool ring1_get_vif(struct vcpu_ring1 *v)
-{
-	/* A trap guest's IRETQ to ring 3 does not trap. */
-	if (v->user)
-		return true;
-	return ring1_is_pv(v) ? READ_ONCE(v->shared->vif) & X86_EFLAGS_IF : v->vif;
-}
-
-void ring1_set_vif(struct vcpu_ring1 *v, bool on)
-{
-	if (v->user)
-		return;
-	if (ring1_is_pv(v))
-		WRITE_ONCE(v->shared->vif, on ? X86_EFLAGS_IF : 0);
-	else
-		v->vif = on;
-}
 
 /* The window the guest kernel stands in, or NULL. */
 static const struct ring1_window *current_window(struct vcpu_ring1 *v)
@@ -56,48 +37,6 @@ static void rewind(struct vcpu_ring1 *v, const struct ring1_window *window)
 	v->gs_base = v->setup.kernel_gs;
 	WRITE_ONCE(v->shared->vif, 0);
 	v->stat[RING1_STAT_REWIND]++;
-}
-
-/**
- * ring1_enter_kernel - the guest goes from ring 3 to ring 1
- * @v:	vCPU; in PV mode GS changes hands, in trap mode the guest does SWAPGS
- */
-void ring1_enter_kernel(struct vcpu_ring1 *v)
-{
-	if (!v->user)
-		return;
-	v->user = false;
-	if (ring1_is_pv(v)) {
-		WRITE_ONCE(v->shared->user_gs, v->gs_base);
-		v->gs_base = v->setup.kernel_gs;
-		WRITE_ONCE(v->shared->vif, 0);
-	}
-}
-
-/**
- * ring1_user_gs - the user's GS base while the kernel runs
- * @v:	PV vCPU
- *
- * Return: what the shared page holds; 0 in place of what WRGSBASE would refuse.
- */
-u64 ring1_user_gs(struct vcpu_ring1 *v)
-{
-	u64 gs = READ_ONCE(v->shared->user_gs);
-
-	return is_noncanonical_msr_address(gs, &v->vcpu) ? 0 : gs;
-}
-
-/**
- * ring1_enter_user - the guest goes from ring 1 to ring 3
- * @v:	vCPU, user's CS already in its segment slot
- */
-void ring1_enter_user(struct vcpu_ring1 *v)
-{
-	if (v->user)
-		return;
-	v->user = true;
-	if (ring1_is_pv(v))
-		v->gs_base = ring1_user_gs(v);
 }
 
 static unsigned int event_class(unsigned int vector, bool user)
@@ -164,7 +103,7 @@ static void deliver_pv(struct vcpu_ring1 *v, unsigned int vector, u32 error)
 	frame->payload = vector == DB_VECTOR ? vcpu->arch.dr6 : vcpu->arch.cr2;
 	WRITE_ONCE(frame->busy, 1);
 
-	ring1_enter_kernel(v);
+	ring1_regs_to_kernel(v);
 	WRITE_ONCE(v->shared->vif, 0);
 	v->rflags = ENTRY_RFLAGS;
 	kvm_rip_write(vcpu, entry_point(v, class, user));
@@ -205,7 +144,7 @@ void ring1_desc_sync(struct vcpu_ring1 *v)
 		if (ring1_desc_allowed(desc[i]))
 			changed |= ring1_desc_write(v, RING1_GDT_TLS + i, desc[i]);
 	if (changed)
-		ring1_take_segments(v);
+		ring1_segments_claim(v);
 }
 
 /* The stack for a gate, as the processor would choose it; 64-bit only. */
@@ -236,7 +175,7 @@ static int read_gate(struct vcpu_ring1 *v, unsigned int vector, gate_desc *gate)
 static int deliver_idt(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
-	bool user = v->user, vif = ring1_get_vif(v);
+	bool user = v->user, vif = ring1_regs_get_vif(v);
 	u64 stack[6], sp;
 	struct x86_exception e;
 	gate_desc gate;
@@ -355,7 +294,7 @@ int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
-	if (!ring1_get_vif(v) || v->int_shadow || current_window(v))
+	if (!ring1_regs_get_vif(v) || v->int_shadow || current_window(v))
 		return 0;
 	return !ring1_is_pv(v) || v->user ||
 	       !READ_ONCE(v->shared->frame[RING1_EVENT_NORMAL].busy);

@@ -121,7 +121,7 @@ static int handle_pv_syscall(struct kvm_vcpu *vcpu, u64 entry)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
-	ring1_enter_kernel(v);
+	ring1_regs_to_kernel(v);
 	v->rflags = X86_EFLAGS_FIXED;
 	kvm_rip_write(vcpu, entry);
 	return 1;
@@ -148,7 +148,7 @@ static int handle_syscall(struct kvm_vcpu *vcpu, u64 target)
 		kvm_queue_exception(vcpu, UD_VECTOR);
 		return 1;
 	}
-	ring1_enter_kernel(v);
+	ring1_regs_to_kernel(v);
 	v->kernel_cs.selector = (v->star >> 32) & ~SEGMENT_RPL_MASK;
 	v->segment[VCPU_SREG_SS].selector = v->kernel_cs.selector + 8;
 	v->vif = !(v->sfmask & X86_EFLAGS_IF);
@@ -166,7 +166,7 @@ static int handle_sysenter(struct kvm_vcpu *vcpu)
 		kvm_queue_exception_e(vcpu, GP_VECTOR, 0);
 		return 1;
 	}
-	ring1_enter_kernel(v);
+	ring1_regs_to_kernel(v);
 	v->kernel_cs.selector = v->sysenter_cs & ~SEGMENT_RPL_MASK;
 	v->segment[VCPU_SREG_SS].selector = v->kernel_cs.selector + 8;
 	v->vif = false;

@@ -132,8 +132,8 @@ void ring1_pv_stop(struct vcpu_ring1 *v)
 {
 	if (!ring1_is_pv(v))
 		return;
-	v->vif = ring1_get_vif(v);
-	v->kernel_gs_base = v->user ? v->setup.kernel_gs : ring1_user_gs(v);
+	v->vif = ring1_regs_get_vif(v);
+	v->kernel_gs_base = v->user ? v->setup.kernel_gs : ring1_regs_user_gs(v);
 	v->shared = NULL;
 	ring1_region_share(&v->region, NULL);
 	kvm_vcpu_mark_page_dirty(&v->vcpu, v->shared_gfn);
@@ -210,7 +210,7 @@ int ring1_hc_halt(struct kvm_vcpu *vcpu, u32 enable)
 	if (enable > 1)
 		return finish(vcpu, -EINVAL);
 	if (enable)
-		ring1_set_vif(to_ring1(vcpu), true);
+		ring1_regs_set_vif(to_ring1(vcpu), true);
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	finish(vcpu, 0);
 	return kvm_emulate_halt_noskip(vcpu);
@@ -405,11 +405,11 @@ long ring1_hc_set_tls(struct kvm_vcpu *vcpu, u64 tls0, u64 tls1, u64 tls2)
 long ring1_hc_load_gs(struct kvm_vcpu *vcpu, u32 selector)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	bool ok = selector <= U16_MAX && ring1_selector_loadable(v, selector);
+	bool ok = selector <= U16_MAX && ring1_segments_loadable(v, selector);
 	struct kvm_segment var;
 	u64 gs_base = v->gs_base;
 
-	ring1_segment_fill(v, ok ? selector : 0, &var);
+	ring1_segments_fill(v, ok ? selector : 0, &var);
 	ring1_set_segment(vcpu, &var, VCPU_SREG_GS);
 	v->gs_base = gs_base;
 	ring1_set_kernel_gs_base(v, var.base);

@@ -59,7 +59,7 @@ int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 
 	if (plain) {
 		if (msr->index == MSR_FS_BASE)
-			ring1_save_segments(v);
+			ring1_segments_sync(v);
 		msr->data = *plain;
 		return 0;
 	}
@@ -93,7 +93,7 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 
 	if (plain) {
 		if (msr->index == MSR_FS_BASE)
-			ring1_take_segments(v);
+			ring1_segments_claim(v);
 		*plain = msr->data;
 		return msr->index == MSR_TSC_AUX ? ring1_load_tsc_aux(v) : 0;
 	}

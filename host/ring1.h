@@ -159,9 +159,38 @@ void ring1_desc_init(struct vcpu_ring1 *v);
 bool ring1_desc_allowed(u64 desc);
 bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc);
 void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed);
-bool ring1_selector_loadable(const struct vcpu_ring1 *v, u16 selector);
-u64 ring1_selector_base(const struct vcpu_ring1 *v, u16 selector);
-void ring1_segment_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var);
+
+/* segments.c */
+bool ring1_segments_loadable(const struct vcpu_ring1 *v, u16 selector);
+void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var);
+void ring1_segments_sync(struct vcpu_ring1 *v);
+void ring1_segments_claim(struct vcpu_ring1 *v);
+void ring1_segments_check(struct vcpu_ring1 *v);
+u64 ring1_get_segment_base(struct kvm_vcpu *vcpu, int seg);
+void ring1_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
+void ring1_set_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
+
+/* regs.c */
+int ring1_get_cpl(struct kvm_vcpu *vcpu);
+void ring1_get_cs_db_l_bits(struct kvm_vcpu *vcpu, int *db, int *l);
+bool ring1_is_valid_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
+void ring1_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
+bool ring1_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
+void ring1_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
+int ring1_set_efer(struct kvm_vcpu *vcpu, u64 efer);
+void ring1_get_idt(struct kvm_vcpu *vcpu, struct desc_ptr *dt);
+void ring1_set_idt(struct kvm_vcpu *vcpu, struct desc_ptr *dt);
+void ring1_get_gdt(struct kvm_vcpu *vcpu, struct desc_ptr *dt);
+void ring1_set_gdt(struct kvm_vcpu *vcpu, struct desc_ptr *dt);
+unsigned long ring1_get_rflags(struct kvm_vcpu *vcpu);
+void ring1_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
+bool ring1_get_if_flag(struct kvm_vcpu *vcpu);
+void ring1_set_dr7(struct kvm_vcpu *vcpu, unsigned long value);
+bool ring1_regs_get_vif(struct vcpu_ring1 *v);
+void ring1_regs_set_vif(struct vcpu_ring1 *v, bool on);
+u64 ring1_regs_user_gs(struct vcpu_ring1 *v);
+void ring1_regs_to_user(struct vcpu_ring1 *v);
+void ring1_regs_to_kernel(struct vcpu_ring1 *v);
 
 /* mmu.c */
 void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level);
@@ -177,8 +206,6 @@ void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event);
 void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void ring1_vcpu_put(struct kvm_vcpu *vcpu);
 void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu);
-void ring1_save_segments(struct vcpu_ring1 *v);
-void ring1_take_segments(struct vcpu_ring1 *v);
 int ring1_load_tsc_aux(struct vcpu_ring1 *v);
 int ring1_uret_init(void);
 
@@ -208,11 +235,6 @@ void ring1_enable_nmi_window(struct kvm_vcpu *vcpu);
 void ring1_recheck_events(struct vcpu_ring1 *v);
 void ring1_unmask_nmi(struct vcpu_ring1 *v);
 void ring1_desc_sync(struct vcpu_ring1 *v);
-bool ring1_get_vif(struct vcpu_ring1 *v);
-void ring1_set_vif(struct vcpu_ring1 *v, bool on);
-u64 ring1_user_gs(struct vcpu_ring1 *v);
-void ring1_enter_user(struct vcpu_ring1 *v);
-void ring1_enter_kernel(struct vcpu_ring1 *v);
 
 /* emulate.c */
 int ring1_emulate(struct kvm_vcpu *vcpu);
@@ -225,27 +247,6 @@ int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp,
 int ring1_hypercall(struct kvm_vcpu *vcpu);
 bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu);
 void ring1_pv_stop(struct vcpu_ring1 *v);
-
-/* regs.c */
-void ring1_check_selectors(struct vcpu_ring1 *v);
-u64 ring1_get_segment_base(struct kvm_vcpu *vcpu, int seg);
-void ring1_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
-void ring1_set_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
-int ring1_get_cpl(struct kvm_vcpu *vcpu);
-void ring1_get_cs_db_l_bits(struct kvm_vcpu *vcpu, int *db, int *l);
-bool ring1_is_valid_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
-void ring1_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
-bool ring1_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
-void ring1_set_cr4(struct kvm_vcpu *vcpu, unsigned long cr4);
-int ring1_set_efer(struct kvm_vcpu *vcpu, u64 efer);
-void ring1_get_idt(struct kvm_vcpu *vcpu, struct desc_ptr *dt);
-void ring1_set_idt(struct kvm_vcpu *vcpu, struct desc_ptr *dt);
-void ring1_get_gdt(struct kvm_vcpu *vcpu, struct desc_ptr *dt);
-void ring1_set_gdt(struct kvm_vcpu *vcpu, struct desc_ptr *dt);
-unsigned long ring1_get_rflags(struct kvm_vcpu *vcpu);
-void ring1_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
-bool ring1_get_if_flag(struct kvm_vcpu *vcpu);
-void ring1_set_dr7(struct kvm_vcpu *vcpu, unsigned long value);
 
 /* msr.c */
 int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);

@@ -113,7 +113,7 @@ static void prepare_enter(struct vcpu_ring1 *v)
 	if (unlikely(v->user_closed != close))
 		ring1_desc_close_user(v, close);
 	if (unlikely(v->conf->segments)) {
-		ring1_check_selectors(v);
+		ring1_segments_check(v);
 		v->guest_selectors = true;
 	}
 	v->stack->notes = 0;
@@ -146,8 +146,8 @@ static void collect_exit(struct vcpu_ring1 *v)
 	v->rflags = (exit->flags & GUEST_RFLAGS) | X86_EFLAGS_FIXED;
 	v->user = (exit->cs & SEGMENT_RPL_MASK) == 3;
 	if (v->user) {
-		ring1_segment_fill(v, exit->cs, &v->segment[VCPU_SREG_CS]);
-		ring1_segment_fill(v, exit->ss, &v->segment[VCPU_SREG_SS]);
+		ring1_segments_fill(v, exit->cs, &v->segment[VCPU_SREG_CS]);
+		ring1_segments_fill(v, exit->ss, &v->segment[VCPU_SREG_SS]);
 		/* Without a trap, by IRETQ, which would have unmasked them. */
 		if (!ring1_is_pv(v))
 			v->nmi_masked = false;
