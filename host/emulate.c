@@ -205,7 +205,7 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 	case INSN_SWAPGS:
 		/* On the way to ring 3: IRETQ will not trap. */
 		if ((s64)v->gs_base < 0)
-			ring1_desc_sync(v);
+			ring1_trap_sync_desc(v);
 		swap(v->gs_base, v->kernel_gs_base);
 		break;
 	case INSN_STAC:
@@ -339,7 +339,7 @@ int ring1_emulate(struct kvm_vcpu *vcpu)
 	}
 	/* A selector. KVM finds its descriptor in the guest's table, the hardware not. */
 	if (v->exit.vector == GP_VECTOR && v->exit.error)
-		ring1_desc_sync(v);
+		ring1_trap_sync_desc(v);
 	return emulate_class(vcpu, class);
 }
 

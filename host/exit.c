@@ -113,68 +113,6 @@ static int handle_exception(struct kvm_vcpu *vcpu)
 	}
 }
 
-/*
- * A PV guest's user made a system call that did not bounce, as a VMM debugs the vCPU:
- * end where the bounce does (switcher.S, BOUNCE_SYSCALL).
- */
-static int handle_pv_syscall(struct kvm_vcpu *vcpu, u64 entry)
-{
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-
-	ring1_regs_to_kernel(v);
-	v->rflags = X86_EFLAGS_FIXED;
-	kvm_rip_write(vcpu, entry);
-	return 1;
-}
-
-static int handle_pv_sysenter(struct kvm_vcpu *vcpu)
-{
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-
-	v->shared->frame[RING1_EVENT_NORMAL].flags = v->exit.flags;
-	return handle_pv_syscall(vcpu, v->setup.entry_sysenter32);
-}
-
-/*
- * A trap guest's user made a system call: load what the processor would from the
- * MSRs the guest wrote. R11 has RFLAGS, RCX the return address already.
- */
-static int handle_syscall(struct kvm_vcpu *vcpu, u64 target)
-{
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-
-	v->stat[RING1_STAT_SYSCALL]++;
-	if (!(vcpu->arch.efer & EFER_SCE)) {
-		kvm_queue_exception(vcpu, UD_VECTOR);
-		return 1;
-	}
-	ring1_regs_to_kernel(v);
-	v->kernel_cs.selector = (v->star >> 32) & ~SEGMENT_RPL_MASK;
-	v->segment[VCPU_SREG_SS].selector = v->kernel_cs.selector + 8;
-	v->vif = !(v->sfmask & X86_EFLAGS_IF);
-	v->rflags &= ~v->sfmask;
-	kvm_rip_write(vcpu, target);
-	return 1;
-}
-
-static int handle_sysenter(struct kvm_vcpu *vcpu)
-{
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-
-	v->stat[RING1_STAT_SYSCALL]++;
-	if (!(v->sysenter_cs & ~SEGMENT_RPL_MASK)) {
-		kvm_queue_exception_e(vcpu, GP_VECTOR, 0);
-		return 1;
-	}
-	ring1_regs_to_kernel(v);
-	v->kernel_cs.selector = v->sysenter_cs & ~SEGMENT_RPL_MASK;
-	v->segment[VCPU_SREG_SS].selector = v->kernel_cs.selector + 8;
-	v->vif = false;
-	kvm_rip_write(vcpu, v->sysenter_eip);
-	kvm_rsp_write(vcpu, v->sysenter_esp);
-	return 1;
-}
-
 int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
@@ -197,13 +135,13 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 		v->stat[RING1_STAT_HYPERCALL]++;
 		return ring1_hypercall(vcpu);
 	case RING1_EXIT_SYSCALL64:
-		return ring1_is_pv(v) ? handle_pv_syscall(vcpu, v->setup.entry_syscall64) :
-					handle_syscall(vcpu, v->lstar);
+		return ring1_is_pv(v) ? ring1_pv_syscall(vcpu, v->setup.entry_syscall64) :
+					ring1_trap_syscall(vcpu, v->lstar);
 	case RING1_EXIT_SYSCALL32:
-		return ring1_is_pv(v) ? handle_pv_syscall(vcpu, v->setup.entry_syscall32) :
-					handle_syscall(vcpu, v->cstar);
+		return ring1_is_pv(v) ? ring1_pv_syscall(vcpu, v->setup.entry_syscall32) :
+					ring1_trap_syscall(vcpu, v->cstar);
 	case RING1_EXIT_SYSENTER:
-		return ring1_is_pv(v) ? handle_pv_sysenter(vcpu) : handle_sysenter(vcpu);
+		return ring1_is_pv(v) ? ring1_pv_sysenter(vcpu) : ring1_trap_sysenter(vcpu);
 	case RING1_EXIT_ABORT:
 		v->stat[RING1_STAT_ABORT]++;
 		return 1;

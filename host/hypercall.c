@@ -7,7 +7,6 @@
  * All handlers run in the exit path: IRQs on, SRCU held, the vCPU loaded; they may
  * sleep. Values that come out of guest memory are copied once and then checked.
  */
-#include <linux/mm.h>
 #include <linux/nospec.h>
 #include <asm/desc.h>
 #include "x86.h"
@@ -34,47 +33,6 @@ long ring1_hc_abi_version(struct kvm_vcpu *vcpu)
 	return RING1_ABI_VERSION;
 }
 
-static bool is_kernel_address(struct kvm_vcpu *vcpu, u64 addr)
-{
-	return (s64)addr < 0 && !is_noncanonical_msr_address(addr, vcpu) &&
-	       !ring1_is_slot_address(addr);
-}
-
-static bool setup_valid(struct kvm_vcpu *vcpu, const struct ring1_setup *s)
-{
-	const u64 *entry = &s->entry_user;
-	int i;
-
-	if (s->abi_version != RING1_ABI_VERSION || s->reserved ||
-	    is_noncanonical_msr_address(s->kernel_gs, vcpu))
-		return false;
-	for (i = 0; i < (offsetof(struct ring1_setup, window) -
-			 offsetof(struct ring1_setup, entry_user)) / sizeof(u64); i++)
-		if (!is_kernel_address(vcpu, entry[i]))
-			return false;
-	for (i = 0; i < ARRAY_SIZE(s->window); i++)
-		if (!is_kernel_address(vcpu, s->window[i].start) ||
-		    !is_kernel_address(vcpu, s->window[i].end) ||
-		    s->window[i].start > s->window[i].end)
-			return false;
-	return true;
-}
-
-/*
- * The page stays pinned as long as the switcher writes to it: neither migration
- * nor a fork of the VMM may give guest and monitor different pages.
- */
-static struct page *pin_guest_page(struct kvm_vcpu *vcpu, gfn_t gfn)
-{
-	unsigned long hva = kvm_vcpu_gfn_to_hva(vcpu, gfn);
-	struct page *page;
-
-	if (kvm_is_error_hva(hva) ||
-	    pin_user_pages_fast(hva, 1, FOLL_WRITE | FOLL_LONGTERM, &page) != 1)
-		return NULL;
-	return page;
-}
-
 /**
  * ring1_hc_vcpu_register - make the calling vCPU a PV vCPU
  * @vcpu:	caller
@@ -89,55 +47,7 @@ static struct page *pin_guest_page(struct kvm_vcpu *vcpu, gfn_t gfn)
  */
 int ring1_hc_vcpu_register(struct kvm_vcpu *vcpu, u64 page)
 {
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-	struct ring1_vcpu_page *shared;
-	struct ring1_setup setup;
-	struct page *pinned;
-
-	if (offset_in_page(page))
-		return finish(vcpu, -EINVAL);
-	pinned = pin_guest_page(vcpu, gpa_to_gfn(page));
-	if (!pinned)
-		return finish(vcpu, -EFAULT);
-	shared = page_address(pinned);
-	memcpy(&setup, &shared->setup, sizeof(setup));
-	if (!setup_valid(vcpu, &setup)) {
-		unpin_user_page(pinned);
-		return finish(vcpu, -EINVAL);
-	}
-
-	ring1_pv_stop(v);
-	v->setup = setup;
-	v->shared_page = pinned;
-	v->shared_gfn = gpa_to_gfn(page);
-	v->shared = shared;
-	v->conf->kernel_gs = setup.kernel_gs;
-	v->conf->entry_user = setup.entry_user;
-	v->conf->entry_syscall64 = setup.entry_syscall64;
-	v->conf->entry_syscall32 = setup.entry_syscall32;
-	v->conf->entry_sysenter32 = setup.entry_sysenter32;
-	ring1_region_share(&v->region, pinned);
-	v->gs_base = setup.kernel_gs;
-	kvm_make_request(KVM_REQ_EVENT, vcpu);
-	return finish(vcpu, 0);
-}
-
-/**
- * ring1_pv_stop - back to trap mode, if the vCPU is not there
- * @v:	vCPU that is not in the guest
- *
- * The interrupt flag and the GS bases are carried over.
- */
-void ring1_pv_stop(struct vcpu_ring1 *v)
-{
-	if (!ring1_is_pv(v))
-		return;
-	v->vif = ring1_regs_get_vif(v);
-	v->kernel_gs_base = v->user ? v->setup.kernel_gs : ring1_regs_user_gs(v);
-	v->shared = NULL;
-	ring1_region_share(&v->region, NULL);
-	kvm_vcpu_mark_page_dirty(&v->vcpu, v->shared_gfn);
-	unpin_user_pages_dirty_lock(&v->shared_page, 1, true);
+	return finish(vcpu, ring1_pv_start(vcpu, page));
 }
 
 /**

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The monitor's own types, and what each file offers to the others, under the
- * name of the file that defines it. The interface to the guest is ring1_abi.h.
+ * name of the file that defines it. A file calls those above its own name, and no
+ * other. The interface to the guest is ring1_abi.h.
  */
 #ifndef _RING1_H
 #define _RING1_H
@@ -146,6 +147,10 @@ static inline bool ring1_is_pv(const struct vcpu_ring1 *v)
 	return v->shared;
 }
 
+/* gates.c */
+int ring1_check_host(void);
+int ring1_check_processor(void);
+
 /* slot.c */
 int ring1_slot_init(void);
 void ring1_slot_exit(void);
@@ -159,6 +164,13 @@ void ring1_desc_init(struct vcpu_ring1 *v);
 bool ring1_desc_allowed(u64 desc);
 bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc);
 void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed);
+
+/* mmu.c */
+void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level);
+void ring1_flush_tlb(struct kvm_vcpu *vcpu);
+void ring1_flush_tlb_gva(struct kvm_vcpu *vcpu, gva_t gva);
+void ring1_mmu_sync_root(struct vcpu_ring1 *v);
+int ring1_mmu_fault(struct kvm_vcpu *vcpu);
 
 /* segments.c */
 bool ring1_segments_loadable(const struct vcpu_ring1 *v, u16 selector);
@@ -192,12 +204,24 @@ u64 ring1_regs_user_gs(struct vcpu_ring1 *v);
 void ring1_regs_to_user(struct vcpu_ring1 *v);
 void ring1_regs_to_kernel(struct vcpu_ring1 *v);
 
-/* mmu.c */
-void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level);
-void ring1_flush_tlb(struct kvm_vcpu *vcpu);
-void ring1_flush_tlb_gva(struct kvm_vcpu *vcpu, gva_t gva);
-void ring1_mmu_sync_root(struct vcpu_ring1 *v);
-int ring1_mmu_fault(struct kvm_vcpu *vcpu);
+/* pv.c */
+int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa);
+void ring1_pv_stop(struct vcpu_ring1 *v);
+const struct ring1_window *ring1_pv_window(struct vcpu_ring1 *v);
+void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_window *window);
+void ring1_pv_deliver(struct vcpu_ring1 *v, unsigned int vector, u32 error);
+int ring1_pv_syscall(struct kvm_vcpu *vcpu, u64 entry);
+int ring1_pv_sysenter(struct kvm_vcpu *vcpu);
+
+/* trap.c */
+void ring1_trap_sync_desc(struct vcpu_ring1 *v);
+bool ring1_trap_gate_open(struct vcpu_ring1 *v, unsigned int vector);
+void ring1_trap_deliver(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error);
+int ring1_trap_syscall(struct kvm_vcpu *vcpu, u64 target);
+int ring1_trap_sysenter(struct kvm_vcpu *vcpu);
+
+/* stats.c */
+void ring1_stats_create(struct kvm *kvm);
 
 /* vcpu.c */
 int ring1_vcpu_create(struct kvm_vcpu *vcpu);
@@ -209,18 +233,12 @@ void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu);
 int ring1_load_tsc_aux(struct vcpu_ring1 *v);
 int ring1_uret_init(void);
 
-/* run.c */
-fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags);
-void ring1_handle_exit_irqoff(struct kvm_vcpu *vcpu);
-
-/* world.S */
-asmlinkage void ring1_switch(struct vcpu_ring1 *v);
-asmlinkage void ring1_call_nmi(void);
-asmlinkage void ring1_call_gate(unsigned long offset);
-
-/* exit.c */
-int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath);
-int ring1_kill(struct kvm_vcpu *vcpu, const char *why, u64 detail);
+/* msr.c */
+int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
+int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
+void ring1_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value);
+int ring1_get_feature_msr(u32 index, u64 *data);
+bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
 
 /* event.c */
 void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected);
@@ -234,7 +252,6 @@ void ring1_enable_irq_window(struct kvm_vcpu *vcpu);
 void ring1_enable_nmi_window(struct kvm_vcpu *vcpu);
 void ring1_recheck_events(struct vcpu_ring1 *v);
 void ring1_unmask_nmi(struct vcpu_ring1 *v);
-void ring1_desc_sync(struct vcpu_ring1 *v);
 
 /* emulate.c */
 int ring1_emulate(struct kvm_vcpu *vcpu);
@@ -246,20 +263,18 @@ int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp,
 /* hypercall.c */
 int ring1_hypercall(struct kvm_vcpu *vcpu);
 bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu);
-void ring1_pv_stop(struct vcpu_ring1 *v);
 
-/* msr.c */
-int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
-int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
-void ring1_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value);
-int ring1_get_feature_msr(u32 index, u64 *data);
-bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
+/* exit.c */
+int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath);
+int ring1_kill(struct kvm_vcpu *vcpu, const char *why, u64 detail);
 
-/* gates.c */
-int ring1_check_host(void);
-int ring1_check_processor(void);
+/* world.S */
+asmlinkage void ring1_switch(struct vcpu_ring1 *v);
+asmlinkage void ring1_call_nmi(void);
+asmlinkage void ring1_call_gate(unsigned long offset);
 
-/* stats.c */
-void ring1_stats_create(struct kvm *kvm);
+/* run.c */
+fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags);
+void ring1_handle_exit_irqoff(struct kvm_vcpu *vcpu);
 
 #endif /* _RING1_H */
