@@ -144,10 +144,10 @@ int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp,
 
 	v->int_shadow = 0;
 	if (unmask_nmi)
-		ring1_unmask_nmi(v);
+		ring1_event_unmask_nmi(v);
 	if (to_user) {
 		ring1_segments_fill(v, cs == __USER32_CS ? __USER32_CS : __USER_CS,
-				   &v->segment[VCPU_SREG_CS]);
+				    &v->segment[VCPU_SREG_CS]);
 		ring1_segments_fill(v, ss, &v->segment[VCPU_SREG_SS]);
 		ring1_regs_to_user(v);
 		/* The hardware is given one of the two, so it would not find out. */

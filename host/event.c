@@ -24,7 +24,7 @@ static void deliver(struct kvm_vcpu *vcpu, unsigned int vector, bool has_error, 
 #define ERROR_CODE_IDT	2	/* the selector's index is one of the IDT */
 
 /* INT n in the guest's user: RIP is behind it already. */
-void ring1_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector)
+void ring1_event_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
@@ -122,7 +122,7 @@ void ring1_enable_nmi_window(struct kvm_vcpu *vcpu)
 }
 
 /* At every exit: let KVM decide again about what it could not inject. */
-void ring1_recheck_events(struct vcpu_ring1 *v)
+void ring1_event_recheck(struct vcpu_ring1 *v)
 {
 	if (!v->event_wanted)
 		return;
@@ -132,7 +132,7 @@ void ring1_recheck_events(struct vcpu_ring1 *v)
 	kvm_make_request(KVM_REQ_EVENT, &v->vcpu);
 }
 
-void ring1_unmask_nmi(struct vcpu_ring1 *v)
+void ring1_event_unmask_nmi(struct vcpu_ring1 *v)
 {
 	if (!v->nmi_masked)
 		return;

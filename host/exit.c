@@ -118,14 +118,14 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u64 vector = v->exit.vector;
 
-	ring1_recheck_events(v);
+	ring1_event_recheck(v);
 
 	switch (vector) {
 	case 0 ... FIRST_EXTERNAL_VECTOR - 1:
 		return handle_exception(vcpu);
 	case IA32_SYSCALL_VECTOR:
 		if (v->conf->int80)
-			ring1_deliver_intn(vcpu, IA32_SYSCALL_VECTOR);
+			ring1_event_deliver_intn(vcpu, IA32_SYSCALL_VECTOR);
 		return 1;
 	case FIRST_EXTERNAL_VECTOR ... IA32_SYSCALL_VECTOR - 1:
 	case IA32_SYSCALL_VECTOR + 1 ... 255:

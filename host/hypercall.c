@@ -322,7 +322,7 @@ long ring1_hc_load_gs(struct kvm_vcpu *vcpu, u32 selector)
 	ring1_segments_fill(v, ok ? selector : 0, &var);
 	ring1_set_segment(vcpu, &var, VCPU_SREG_GS);
 	v->gs_base = gs_base;
-	ring1_set_kernel_gs_base(v, var.base);
+	ring1_msr_set_kernel_gs_base(v, var.base);
 	return ok ? 0 : -EINVAL;
 }
 

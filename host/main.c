@@ -350,7 +350,7 @@ static int __init hardware_setup(void)
 {
 	int r;
 
-	r = ring1_uret_init();
+	r = ring1_vcpu_uret_init();
 	if (r)
 		return r;
 	kvm_enable_efer_bits(EFER_NX);

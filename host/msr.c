@@ -45,7 +45,7 @@ static u64 get_kernel_gs_base(struct vcpu_ring1 *v)
 	return v->user ? v->setup.kernel_gs : READ_ONCE(v->shared->user_gs);
 }
 
-void ring1_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value)
+void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value)
 {
 	v->kernel_gs_base = value;
 	if (ring1_is_pv(v) && !v->user)
@@ -95,12 +95,12 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 		if (msr->index == MSR_FS_BASE)
 			ring1_segments_claim(v);
 		*plain = msr->data;
-		return msr->index == MSR_TSC_AUX ? ring1_load_tsc_aux(v) : 0;
+		return msr->index == MSR_TSC_AUX ? ring1_vcpu_load_tsc_aux(v) : 0;
 	}
 
 	switch (msr->index) {
 	case MSR_KERNEL_GS_BASE:
-		ring1_set_kernel_gs_base(v, msr->data);
+		ring1_msr_set_kernel_gs_base(v, msr->data);
 		return 0;
 	case MSR_IA32_SPEC_CTRL:
 		/* Hidden from the guest: each of its system calls would exit. */

@@ -230,13 +230,13 @@ void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event);
 void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void ring1_vcpu_put(struct kvm_vcpu *vcpu);
 void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu);
-int ring1_load_tsc_aux(struct vcpu_ring1 *v);
-int ring1_uret_init(void);
+int ring1_vcpu_load_tsc_aux(struct vcpu_ring1 *v);
+int ring1_vcpu_uret_init(void);
 
 /* msr.c */
 int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
-void ring1_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value);
+void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value);
 int ring1_get_feature_msr(u32 index, u64 *data);
 bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
 
@@ -244,14 +244,14 @@ bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
 void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected);
 void ring1_inject_nmi(struct kvm_vcpu *vcpu);
 void ring1_inject_exception(struct kvm_vcpu *vcpu);
-void ring1_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector);
+void ring1_event_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector);
 void ring1_cancel_injection(struct kvm_vcpu *vcpu);
 int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection);
 int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection);
 void ring1_enable_irq_window(struct kvm_vcpu *vcpu);
 void ring1_enable_nmi_window(struct kvm_vcpu *vcpu);
-void ring1_recheck_events(struct vcpu_ring1 *v);
-void ring1_unmask_nmi(struct vcpu_ring1 *v);
+void ring1_event_recheck(struct vcpu_ring1 *v);
+void ring1_event_unmask_nmi(struct vcpu_ring1 *v);
 
 /* emulate.c */
 int ring1_emulate(struct kvm_vcpu *vcpu);

@@ -361,7 +361,7 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 		return false;
 	}
 	v->exit.vector = RING1_EXIT_HANDLED;
-	ring1_recheck_events(v);
+	ring1_event_recheck(v);
 	if (must_leave(vcpu))
 		return false;
 	/* It may have turned on PEBS or BTS, see park_host_extras(). */

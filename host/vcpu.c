@@ -28,7 +28,7 @@ static const u32 uret_msrs[] = {
 static int uret_slot[ARRAY_SIZE(uret_msrs)];
 
 /* Must come before kvm_set_cpu_caps(), which looks for MSR_TSC_AUX. */
-int __init ring1_uret_init(void)
+int __init ring1_vcpu_uret_init(void)
 {
 	int i;
 
@@ -58,7 +58,7 @@ static void load_uret_msrs(struct vcpu_ring1 *v)
 }
 
 /* The guest wrote TSC_AUX: load the value now, or with the other MSRs later. */
-int ring1_load_tsc_aux(struct vcpu_ring1 *v)
+int ring1_vcpu_load_tsc_aux(struct vcpu_ring1 *v)
 {
 	int r = 0;
 

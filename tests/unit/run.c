@@ -74,7 +74,7 @@ bool ring1_is_slot_address(gva_t gva)
 void ring1_mmu_sync_root(struct vcpu_ring1 *v) { }
 void ring1_segments_check(struct vcpu_ring1 *v) { }
 void ring1_cancel_injection(struct kvm_vcpu *vcpu) { }
-void ring1_recheck_events(struct vcpu_ring1 *v) { }
+void ring1_event_recheck(struct vcpu_ring1 *v) { }
 void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var) { }
 
 void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed)
