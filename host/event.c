@@ -2,11 +2,21 @@
 /*
  * Events into the guest: whether it can take one now, and what KVM calls to inject
  * one. When KVM asks for an injection it is done at once, so nothing is ever left
- * half injected. What the guest then finds is pv.c's or trap.c's business.
+ * half injected. What the guest then finds is pv.c's or trap.c's business. The masks,
+ * interrupt shadow and NMIs in progress, are kept here.
  */
+#include "lapic.h"
 #include "x86.h"
 #include "ring1.h"
 #include "tracepoints.h"
+
+/* A local APIC has an interrupt: note it, and have the vCPU look. */
+void ring1_deliver_interrupt(struct kvm_lapic *apic, int delivery_mode, int trig_mode, int vector)
+{
+	kvm_lapic_set_irr(vector, apic);
+	kvm_make_request(KVM_REQ_EVENT, apic->vcpu);
+	kvm_vcpu_kick(apic->vcpu);
+}
 
 static void deliver(struct kvm_vcpu *vcpu, unsigned int vector, bool has_error, u32 error)
 {
@@ -121,6 +131,26 @@ void ring1_enable_nmi_window(struct kvm_vcpu *vcpu)
 	to_ring1(vcpu)->event_wanted = true;
 }
 
+void ring1_set_interrupt_shadow(struct kvm_vcpu *vcpu, int mask)
+{
+	to_ring1(vcpu)->int_shadow = mask;
+}
+
+u32 ring1_get_interrupt_shadow(struct kvm_vcpu *vcpu)
+{
+	return to_ring1(vcpu)->int_shadow;
+}
+
+bool ring1_get_nmi_mask(struct kvm_vcpu *vcpu)
+{
+	return to_ring1(vcpu)->nmi_masked;
+}
+
+void ring1_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked)
+{
+	to_ring1(vcpu)->nmi_masked = masked;
+}
+
 /* At every exit: let KVM decide again about what it could not inject. */
 void ring1_event_recheck(struct vcpu_ring1 *v)
 {
@@ -139,3 +169,21 @@ void ring1_event_unmask_nmi(struct vcpu_ring1 *v)
 	v->nmi_masked = false;
 	kvm_make_request(KVM_REQ_EVENT, &v->vcpu);
 }
+
+/* Guests have no SMM: no SMI is ever pending. */
+#ifdef CONFIG_KVM_SMM
+int ring1_smi_allowed(struct kvm_vcpu *vcpu, bool for_injection)
+{
+	return 0;
+}
+
+int ring1_enter_smm(struct kvm_vcpu *vcpu, union kvm_smram *smram)
+{
+	return -EOPNOTSUPP;
+}
+
+int ring1_leave_smm(struct kvm_vcpu *vcpu, const union kvm_smram *smram)
+{
+	return -EOPNOTSUPP;
+}
+#endif

@@ -160,3 +160,24 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 		return ring1_kill(vcpu, "fault in the switcher", vector);
 	}
 }
+
+/* A hypercall's RIP is behind SYSCALL; every other exit that KVM skips is a fault. */
+int ring1_skip_emulated_instruction(struct kvm_vcpu *vcpu)
+{
+	if (to_ring1(vcpu)->exit.vector == RING1_EXIT_HYPERCALL)
+		return 1;
+	return kvm_emulate_instruction(vcpu, EMULTYPE_SKIP) ? 1 : 0;
+}
+
+/* For KVM's own tracepoints. */
+void ring1_get_exit_info(struct kvm_vcpu *vcpu, u32 *reason, u64 *info1, u64 *info2,
+			 u32 *intr_info, u32 *error_code)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	*reason = v->exit.vector;
+	*info1 = v->exit.error;
+	*info2 = v->fault_gva;
+	*intr_info = 0;
+	*error_code = v->exit.error;
+}

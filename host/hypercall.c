@@ -516,3 +516,12 @@ bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu)
 	account(vcpu, nr);
 	return true;
 }
+
+/* What KVM puts in place of a guest's VMCALL or VMMCALL. */
+void ring1_patch_hypercall(struct kvm_vcpu *vcpu, unsigned char *code)
+{
+	/* VMCALL and VMMCALL belong to a hypervisor above us: UD2, and a NOP. */
+	static const u8 ud2[] = { 0x0f, 0x0b, 0x90 };
+
+	memcpy(code, ud2, sizeof(ud2));
+}

@@ -151,6 +151,13 @@ static inline bool ring1_is_pv(const struct vcpu_ring1 *v)
 int ring1_check_host(void);
 int ring1_check_processor(void);
 
+/* cpuid.c */
+void ring1_cpuid_init(void);
+void ring1_vcpu_after_set_cpuid(struct kvm_vcpu *vcpu);
+
+/* pmu.c */
+extern struct kvm_pmu_ops ring1_pmu_ops;
+
 /* slot.c */
 int ring1_slot_init(void);
 void ring1_slot_exit(void);
@@ -252,6 +259,16 @@ void ring1_enable_irq_window(struct kvm_vcpu *vcpu);
 void ring1_enable_nmi_window(struct kvm_vcpu *vcpu);
 void ring1_event_recheck(struct vcpu_ring1 *v);
 void ring1_event_unmask_nmi(struct vcpu_ring1 *v);
+void ring1_set_interrupt_shadow(struct kvm_vcpu *vcpu, int mask);
+u32 ring1_get_interrupt_shadow(struct kvm_vcpu *vcpu);
+bool ring1_get_nmi_mask(struct kvm_vcpu *vcpu);
+void ring1_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked);
+void ring1_deliver_interrupt(struct kvm_lapic *apic, int delivery_mode, int trig_mode, int vector);
+#ifdef CONFIG_KVM_SMM
+int ring1_smi_allowed(struct kvm_vcpu *vcpu, bool for_injection);
+int ring1_enter_smm(struct kvm_vcpu *vcpu, union kvm_smram *smram);
+int ring1_leave_smm(struct kvm_vcpu *vcpu, const union kvm_smram *smram);
+#endif
 
 /* emulate.c */
 int ring1_emulate(struct kvm_vcpu *vcpu);
@@ -263,9 +280,13 @@ int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp,
 /* hypercall.c */
 int ring1_hypercall(struct kvm_vcpu *vcpu);
 bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu);
+void ring1_patch_hypercall(struct kvm_vcpu *vcpu, unsigned char *code);
 
 /* exit.c */
 int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath);
+int ring1_skip_emulated_instruction(struct kvm_vcpu *vcpu);
+void ring1_get_exit_info(struct kvm_vcpu *vcpu, u32 *reason, u64 *info1, u64 *info2,
+			 u32 *intr_info, u32 *error_code);
 int ring1_kill(struct kvm_vcpu *vcpu, const char *why, u64 detail);
 
 /* world.S */

@@ -73,6 +73,7 @@ struct list_head { struct list_head *next, *prev; };
 struct mm_struct;
 struct page;
 struct msr_data;
+struct kvm_lapic;
 struct kvm;
 
 /* The processor. */
