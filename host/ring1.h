@@ -291,8 +291,8 @@ int ring1_kill(struct kvm_vcpu *vcpu, const char *why, u64 detail);
 
 /* world.S */
 asmlinkage void ring1_switch(struct vcpu_ring1 *v);
-asmlinkage void ring1_call_nmi(void);
-asmlinkage void ring1_call_gate(unsigned long offset);
+asmlinkage void ring1_do_nmi_irqoff(void);
+asmlinkage void ring1_do_interrupt_irqoff(unsigned long offset);
 
 /* run.c */
 fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags);

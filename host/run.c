@@ -286,7 +286,7 @@ static void handle_nmi_mc(struct vcpu_ring1 *v)
 		machine_check(kvm_rip_read(&v->vcpu), vector & RING1_EXIT_SWITCHER);
 	if (vector == X86_TRAP_NMI || notes & RING1_NOTE_NMI) {
 		kvm_before_interrupt(&v->vcpu, KVM_HANDLING_NMI);
-		ring1_call_nmi();
+		ring1_do_nmi_irqoff();
 		kvm_after_interrupt(&v->vcpu);
 	}
 }
@@ -323,7 +323,7 @@ static void handle_host_interrupt(struct kvm_vcpu *vcpu, u64 vector)
 
 	store_idt(&idt);
 	kvm_before_interrupt(vcpu, KVM_HANDLING_IRQ);
-	ring1_call_gate(gate_offset((gate_desc *)idt.address + vector));
+	ring1_do_interrupt_irqoff(gate_offset((gate_desc *)idt.address + vector));
 	kvm_after_interrupt(vcpu);
 	vcpu->arch.at_instruction_boundary = true;
 }

@@ -85,12 +85,12 @@ void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed)
 
 bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu) { return false; }
 
-void ring1_call_nmi(void)
+void ring1_do_nmi_irqoff(void)
 {
 	fake_note("host NMI", 0, 0);
 }
 
-void ring1_call_gate(unsigned long offset)
+void ring1_do_interrupt_irqoff(unsigned long offset)
 {
 	fake_note("host interrupt", offset, 0);
 }
