@@ -272,6 +272,7 @@ static void handle_nmi_mc(struct vcpu_ring1 *v)
 	u64 vector = v->exit.vector;
 	u64 notes = vector == RING1_EXIT_ABORT ? v->stack->notes : 0;
 
+	lockdep_assert_irqs_disabled();
 	if (v->host->nmi) {
 		notes |= RING1_NOTE_NMI;
 		v->host->nmi = 0;
@@ -321,6 +322,7 @@ static void handle_host_interrupt(struct kvm_vcpu *vcpu, u64 vector)
 {
 	struct desc_ptr idt;
 
+	lockdep_assert_irqs_disabled();
 	store_idt(&idt);
 	kvm_before_interrupt(vcpu, KVM_HANDLING_IRQ);
 	ring1_do_interrupt_irqoff(gate_offset((gate_desc *)idt.address + vector));
@@ -377,6 +379,8 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	u64 xcr0 = hardware_xcr0(vcpu);
 	struct host_extras extras;
 	bool may_reenter;
+
+	lockdep_assert_irqs_disabled();
 
 	/* Injected events are delivered, see event.c. */
 	ring1_cancel_injection(vcpu);

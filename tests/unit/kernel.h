@@ -36,6 +36,7 @@ typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
 #define likely(x)		(x)
 #define unlikely(x)		(x)
 #define __packed		__attribute__((packed))
+#define lockdep_assert_irqs_disabled()
 #define preempt_disable()
 #define preempt_enable()
 #define asmlinkage
