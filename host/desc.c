@@ -77,7 +77,7 @@ static void init_tss(struct vcpu_ring1 *v)
 	tss->sp0 = v->region.base + (RING1_PG_STACK + 1) * PAGE_SIZE;
 	for (i = RING1_IST_DF; i <= RING1_IST_MC; i++)
 		tss->ist[i - 1] = ist + i * RING1_IST_SIZE;
-	/* Behind the limit: no port is open to ring 1 or 3. */
+	/* A bitmap behind the limit: no port is open to ring 1 or 3. */
 	tss->io_bitmap_base = sizeof(*tss);
 	set_tssldt_descriptor(&td, desc + RING1_DESC_TSS, DESC_TSS, sizeof(*tss) - 1);
 	memcpy(&v->gdt[RING1_GDT_TSS], &td, sizeof(td));
@@ -124,7 +124,7 @@ bool ring1_desc_allowed(u64 desc)
 	return (desc & fixed) == (DESC_S | DESC_DB | DESC_DPL_OF(3));
 }
 
-/* Returns whether there was another one. */
+/* Returns whether the entry held another descriptor. */
 bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc)
 {
 	u64 old = v->gdt[index];

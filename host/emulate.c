@@ -267,18 +267,12 @@ static bool skip_prefix(struct kvm_vcpu *vcpu)
 	return true;
 }
 
-/**
- * ring1_kvm_emulate - let KVM emulate, and do what it leaves to the vendor
- * @vcpu:	stopped at the instruction
- * @type:	EMULTYPE_*
- *
- * Return: as KVM's exit handlers.
- */
-int ring1_kvm_emulate(struct kvm_vcpu *vcpu, int type)
+/* Let KVM emulate, and do what it leaves to the vendor. Return as KVM's exit handlers. */
+static int kvm_emulate(struct kvm_vcpu *vcpu, int type)
 {
 	int r = kvm_emulate_instruction(vcpu, type);
 
-	/* Its HLT only asks. */
+	/* KVM's HLT sets halt_request and leaves the halt to us. */
 	if (vcpu->arch.halt_request) {
 		vcpu->arch.halt_request = 0;
 		return kvm_emulate_halt_noskip(vcpu);
@@ -304,12 +298,12 @@ static int emulate_class(struct kvm_vcpu *vcpu, enum insn_class class)
 
 	if (class == INSN_IO) {
 		v->stat[RING1_STAT_IO]++;
-		return ring1_kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
+		return kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
 	}
 	v->stat[RING1_STAT_PRIVILEGED]++;
 	trace_ring1_emulate(vcpu->vcpu_id, kvm_rip_read(vcpu), ctxt->opcode_len, ctxt->b);
 	if (class == INSN_KVM || class == INSN_SILENT)
-		return ring1_kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
+		return kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
 	r = emulate_own(vcpu, class);
 	if (r > 0)
 		return r;
@@ -358,12 +352,12 @@ int ring1_emulate_one(struct kvm_vcpu *vcpu)
 	int r;
 
 	if (!is_64_bit_mode(vcpu))
-		return ring1_kvm_emulate(vcpu, 0);
+		return kvm_emulate(vcpu, 0);
 	class = decode(vcpu, &r);
 	if (class > INSN_KVM)
 		return emulate_class(vcpu, class);
 	if (r == EMULATION_OK)
-		return ring1_kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
+		return kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
 	to_ring1(vcpu)->int_shadow = 0;
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	return 1;

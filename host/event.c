@@ -33,7 +33,7 @@ static void deliver(struct kvm_vcpu *vcpu, unsigned int vector, bool has_error, 
 #define INTN_INSN_SIZE	2
 #define ERROR_CODE_IDT	2	/* the selector's index is one of the IDT */
 
-/* INT n in the guest's user: RIP is behind it already. */
+/* The guest's user made INT n: RIP is behind the instruction. */
 void ring1_event_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
@@ -112,7 +112,7 @@ int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection)
  * the shared page; one that stands in a window has made its last test and must
  * make it again. A trap guest exits when it enables interrupts, but not by IRETQ to
  * ring 3, unless run.c closes that way, nor at the end of an interrupt shadow: the
- * one instruction of that is emulated.
+ * one instruction in the shadow is emulated.
  */
 void ring1_enable_irq_window(struct kvm_vcpu *vcpu)
 {

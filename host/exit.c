@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What an exit means and who deals with it. Interrupts on, SRCU held, may sleep.
+ * What an exit means and who deals with it. Interrupts on, SRCU held, may sleep. What
+ * cannot wait for that run.c has done.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -11,15 +12,11 @@
 #include "ring1.h"
 #include "tracepoints.h"
 
-/**
- * ring1_kill - end a guest that broke the contract, or that we broke
- * @vcpu:	any of its vCPUs
- * @why:	for the log and the tracepoint
- * @detail:	a number that goes with it
- *
- * Return: 0, for the caller to return to KVM: the VMM gets KVM_EXIT_INTERNAL_ERROR.
+/*
+ * End a guest that broke the contract, or that the monitor has broken. @why and @detail
+ * go to the log. Return 0, for KVM: the VMM gets KVM_EXIT_INTERNAL_ERROR.
  */
-int ring1_kill(struct kvm_vcpu *vcpu, const char *why, u64 detail)
+static int kill_guest(struct kvm_vcpu *vcpu, const char *why, u64 detail)
 {
 	trace_ring1_kill(vcpu->vcpu_id, kvm_rip_read(vcpu), detail);
 	pr_err_ratelimited("%s[%d]: guest killed: %s (%#llx) at %#lx\n", current->comm,
@@ -65,7 +62,7 @@ static int handle_breakpoint(struct kvm_vcpu *vcpu)
 }
 
 /*
- * The host may trap split locks with #AC at any CPL. It is the guest's own if its
+ * The host may trap split locks with #AC at any CPL. An #AC is the guest's own if its
  * user asked for alignment checks; else the host's policy decides.
  */
 static int handle_alignment_check(struct kvm_vcpu *vcpu)
@@ -157,7 +154,7 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 	default:
 		WARN_ONCE(1, "kvm_ring1: vector %lld in the switcher, error %llx\n",
 			  vector & 0xff, v->exit.error);
-		return ring1_kill(vcpu, "fault in the switcher", vector);
+		return kill_guest(vcpu, "fault in the switcher", vector);
 	}
 }
 

@@ -393,7 +393,7 @@ int ring1_hc_kvm(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1, u64 a2, u64 a3)
 {
 	unsigned long ret;
 
-	/* The one that can exit to the VMM concerns encrypted guests only. */
+	/* MAP_GPA_RANGE, which can exit to the VMM, concerns encrypted guests only. */
 	if (nr == KVM_HC_MAP_GPA_RANGE)
 		return finish(vcpu, -KVM_ENOSYS);
 	ret = __kvm_emulate_hypercall(vcpu, nr, a0, a1, a2, a3, true, 0);
@@ -420,7 +420,7 @@ int ring1_hc_outs(struct kvm_vcpu *vcpu, u32 port, u32 count, u64 data0, u64 dat
 	if (port > U16_MAX || !count || count > sizeof(data))
 		return finish(vcpu, -EINVAL);
 	finish(vcpu, 0);
-	/* KVM's only way to put several into one exit. It has copied them when it returns. */
+	/* KVM's only way to put several bytes into one exit; copied when it returns. */
 	return kvm_sev_es_string_io(vcpu, 1, port, data, count, false);
 }
 
@@ -481,8 +481,8 @@ int ring1_hypercall(struct kvm_vcpu *vcpu)
 }
 
 /*
- * KVM has a short way for timer deadlines and IPIs. It takes WRMSR's registers; RCX
- * is lost to SYSCALL anyway, RDX must survive.
+ * KVM's short way for timer deadlines and IPIs takes WRMSR's registers. RCX is lost to
+ * SYSCALL anyway, RDX must survive.
  */
 static bool wrmsr_irqoff(struct kvm_vcpu *vcpu)
 {
@@ -502,7 +502,7 @@ static bool wrmsr_irqoff(struct kvm_vcpu *vcpu)
 }
 
 /**
- * ring1_hypercall_irqoff - the same with interrupts off, if the call can do with it
+ * ring1_hypercall_irqoff - run a hypercall that can do with interrupts off
  * @vcpu:	caller
  *
  * Return: whether it is done; if not, nothing has changed.
@@ -512,8 +512,12 @@ bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu)
 	u64 nr = kvm_rax_read(vcpu);
 
 	lockdep_assert_irqs_disabled();
-	if (nr == RING1_HC_WRMSR ? !wrmsr_irqoff(vcpu) : dispatch(vcpu, true) == -EAGAIN)
+	if (nr == RING1_HC_WRMSR) {
+		if (!wrmsr_irqoff(vcpu))
+			return false;
+	} else if (dispatch(vcpu, true) == -EAGAIN) {
 		return false;
+	}
 	account(vcpu, nr);
 	return true;
 }

@@ -167,8 +167,9 @@ bool ring1_get_if_flag(struct kvm_vcpu *vcpu)
 }
 
 /*
- * What the guest armed goes into the hardware at the next enter (run.c). A VMM's value
- * is not checked: the upper half would fault, and with GD the exit's own MOV DR7.
+ * What the guest armed goes into the hardware at the next enter (run.c). KVM does not
+ * check a VMM's value: MOV DR7 would fault if a bit of the upper half were set, and the
+ * exit's own MOV if GD were.
  */
 void ring1_set_dr7(struct kvm_vcpu *vcpu, unsigned long value)
 {

@@ -122,7 +122,7 @@ struct vcpu_ring1 {
 	/* Host state parked while the guest's is in the registers. */
 	bool			loaded;		/* prepare_switch_to_guest() ran */
 	bool			segments_live;	/* the registers know the guest's selectors best */
-	bool			guest_selectors;	/* they may have been loaded from its GDT */
+	bool			guest_selectors;	/* registers may hold the guest GDT's */
 	bool			pge_off;
 	u16			host_ds, host_es, host_fs, host_gs, host_ldt;
 	u64			host_fs_base, host_kernel_gs_base, host_cr3;
@@ -273,7 +273,6 @@ int ring1_leave_smm(struct kvm_vcpu *vcpu, const union kvm_smram *smram);
 /* emulate.c */
 int ring1_emulate(struct kvm_vcpu *vcpu);
 int ring1_emulate_one(struct kvm_vcpu *vcpu);
-int ring1_kvm_emulate(struct kvm_vcpu *vcpu, int type);
 int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp, u64 ss,
 		       bool unmask_nmi);
 
@@ -287,7 +286,6 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath);
 int ring1_skip_emulated_instruction(struct kvm_vcpu *vcpu);
 void ring1_get_exit_info(struct kvm_vcpu *vcpu, u32 *reason, u64 *info1, u64 *info2,
 			 u32 *intr_info, u32 *error_code);
-int ring1_kill(struct kvm_vcpu *vcpu, const char *why, u64 detail);
 
 /* world.S */
 asmlinkage void ring1_switch(struct vcpu_ring1 *v);

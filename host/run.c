@@ -103,7 +103,10 @@ static void prepare_enter(struct vcpu_ring1 *v)
 	u16 ldt = kvm_read_ldt();
 	bool close;
 
-	/* By an interrupt, of another thread's modify_ldt(). It is an address of the host's. */
+	/*
+	 * Another thread's modify_ldt() loads the LDT by IPI. LDTR would name a host
+	 * address in the guest world.
+	 */
 	if (unlikely(ldt)) {
 		v->host_ldt = ldt;
 		kvm_load_ldt(0);
@@ -139,7 +142,10 @@ static void collect_exit(struct vcpu_ring1 *v)
 	if (exit->vector & RING1_EXIT_SWITCHER)
 		return;
 
-	/* It lasts for one instruction, which may be still to come. */
+	/*
+	 * The interrupt shadow ends with the next instruction; if RIP has not moved,
+	 * that one is still to come.
+	 */
 	if (unlikely(v->int_shadow) && kvm_rip_read(&v->vcpu) != v->enter_ip)
 		v->int_shadow = 0;
 	v->gs_base = v->host->guest_gs;
@@ -148,7 +154,7 @@ static void collect_exit(struct vcpu_ring1 *v)
 	if (v->user) {
 		ring1_segments_fill(v, exit->cs, &v->segment[VCPU_SREG_CS]);
 		ring1_segments_fill(v, exit->ss, &v->segment[VCPU_SREG_SS]);
-		/* Without a trap, by IRETQ, which would have unmasked them. */
+		/* Ring 3 is reached by IRETQ, without a trap; NMIs are unmasked by it. */
 		if (!ring1_is_pv(v))
 			v->nmi_masked = false;
 	}
@@ -245,7 +251,7 @@ static noinstr void enter_exit(struct vcpu_ring1 *v)
 {
 	guest_state_enter_irqoff();
 	ring1_switch(v);
-	/* Before a fault of the host's overwrites it. */
+	/* Before a fault of the host's overwrites CR2. */
 	if (v->exit.vector == X86_TRAP_PF)
 		v->fault_gva = native_read_cr2();
 	guest_state_exit_irqoff();
@@ -292,7 +298,7 @@ static void handle_nmi_mc(struct vcpu_ring1 *v)
 	}
 }
 
-/* What the next fault, interrupt or CPU would overwrite. */
+/* Save what the next fault, interrupt or CPU would overwrite. */
 static void finish_exit(struct vcpu_ring1 *v)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
@@ -317,7 +323,7 @@ static bool is_host_interrupt(const struct vcpu_ring1 *v, u64 vector)
 	       !(vector == IA32_SYSCALL_VECTOR && v->conf->int80);
 }
 
-/* It is acknowledged already: the host's handler must have it. */
+/* The interrupt is acknowledged already: the host's handler must have it. */
 static void handle_host_interrupt(struct kvm_vcpu *vcpu, u64 vector)
 {
 	struct desc_ptr idt;
@@ -366,7 +372,7 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 	ring1_event_recheck(v);
 	if (must_leave(vcpu))
 		return false;
-	/* It may have turned on PEBS or BTS, see park_host_extras(). */
+	/* The interrupt's handler may have turned on PEBS or BTS, see park_host_extras(). */
 	if (vector != RING1_EXIT_HYPERCALL && boot_cpu_has(X86_FEATURE_DS))
 		return false;
 	++vcpu->stat.exits;

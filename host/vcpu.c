@@ -27,7 +27,7 @@ static const u32 uret_msrs[] = {
 
 static int uret_slot[ARRAY_SIZE(uret_msrs)];
 
-/* Must come before kvm_set_cpu_caps(), which looks for MSR_TSC_AUX. */
+/* Register the MSRs before kvm_set_cpu_caps(), which looks for MSR_TSC_AUX. */
 int __init ring1_vcpu_uret_init(void)
 {
 	int i;
@@ -240,7 +240,7 @@ void ring1_vcpu_put(struct kvm_vcpu *vcpu)
 		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 	prepare_switch_to_host(v);
 	if (v->pge_off) {
-		/* Flushes all PCIDs, so the guest's translations as well. */
+		/* Setting PGE flushes all PCIDs, so the guest's translations as well. */
 		local_irq_save(flags);
 		cr4_set_bits_irqsoff(X86_CR4_PGE);
 		local_irq_restore(flags);
