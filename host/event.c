@@ -54,29 +54,29 @@ void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected)
 void ring1_inject_nmi(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	const struct ring1_window *window = ring1_pv_window(v);
+	const struct ring1_restart_range *range = ring1_pv_restart_range(v);
 
-	if (window)
-		ring1_pv_rewind(v, window);
+	if (range)
+		ring1_pv_rewind(v, range);
 	v->nmi_masked = true;
 	deliver(vcpu, NMI_VECTOR, false, 0);
 }
 
 /*
- * In a window, an exception is that of IRETQ itself and is delivered with its
- * RIP, by which the guest knows it; only GS has to be the kernel's. Others are
- * traps behind an instruction that can be repeated.
+ * In a restart range, an exception is that of IRETQ itself and is delivered with
+ * IRETQ's RIP, by which the guest knows it; only GS has to be the kernel's. #DB and
+ * #MC come behind an instruction that can be repeated.
  */
 void ring1_inject_exception(struct kvm_vcpu *vcpu)
 {
 	struct kvm_queued_exception *ex = &vcpu->arch.exception;
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	const struct ring1_window *window = ring1_pv_window(v);
+	const struct ring1_restart_range *range = ring1_pv_restart_range(v);
 
 	kvm_deliver_exception_payload(vcpu, ex);
-	if (window && (ex->vector == DB_VECTOR || ex->vector == MC_VECTOR))
-		ring1_pv_rewind(v, window);
-	else if (window)
+	if (range && (ex->vector == DB_VECTOR || ex->vector == MC_VECTOR))
+		ring1_pv_rewind(v, range);
+	else if (range)
 		v->gs_base = v->setup.kernel_gs;
 	v->stat[RING1_STAT_EXCEPTION]++;
 	deliver(vcpu, ex->vector, ex->has_error_code, ex->error_code);
@@ -94,7 +94,7 @@ int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
-	if (!ring1_regs_get_vif(v) || v->int_shadow || ring1_pv_window(v))
+	if (!ring1_regs_get_vif(v) || v->int_shadow || ring1_pv_restart_range(v))
 		return 0;
 	return !ring1_is_pv(v) || v->user ||
 	       !READ_ONCE(v->shared->frame[RING1_EVENT_NORMAL].busy);
@@ -109,21 +109,21 @@ int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection)
 
 /*
  * An interrupt or NMI waits: look again at the next exit. A PV guest is told in
- * the shared page; one that stands in a window has made its last test and must
- * make it again. A trap guest exits when it enables interrupts, but not by IRETQ to
+ * the shared page; one in a restart range has made its last test and must make it
+ * again. A trap guest exits when it enables interrupts, but not by IRETQ to
  * ring 3, unless run.c closes that way, nor at the end of an interrupt shadow: the
  * one instruction in the shadow is emulated.
  */
 void ring1_enable_irq_window(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	const struct ring1_window *window = ring1_pv_window(v);
+	const struct ring1_restart_range *range = ring1_pv_restart_range(v);
 
 	v->event_wanted = true;
 	if (ring1_is_pv(v))
 		WRITE_ONCE(v->shared->pending, 1);
-	if (window)
-		ring1_pv_rewind(v, window);
+	if (range)
+		ring1_pv_rewind(v, range);
 }
 
 void ring1_enable_nmi_window(struct kvm_vcpu *vcpu)

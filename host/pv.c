@@ -2,7 +2,7 @@
 /*
  * PV vCPUs: the page they share with the monitor and what the guest wrote there as
  * it registered, and the delivery of events by that page: a frame and a jump to an
- * entry point, or a restart of the window the guest kernel stands in. When to
+ * entry point, or back to the start of the guest's restart range. When to
  * deliver is event.c's; bounces, which do without an exit, are the switcher's. The
  * other kind of guest is trap.c's.
  */
@@ -28,14 +28,14 @@ static bool setup_valid(struct kvm_vcpu *vcpu, const struct ring1_setup *s)
 	if (s->abi_version != RING1_ABI_VERSION || s->reserved ||
 	    is_noncanonical_msr_address(s->kernel_gs, vcpu))
 		return false;
-	for (i = 0; i < (offsetof(struct ring1_setup, window) -
+	for (i = 0; i < (offsetof(struct ring1_setup, restart) -
 			 offsetof(struct ring1_setup, entry_user)) / sizeof(u64); i++)
 		if (!is_kernel_address(vcpu, entry[i]))
 			return false;
-	for (i = 0; i < ARRAY_SIZE(s->window); i++)
-		if (!is_kernel_address(vcpu, s->window[i].start) ||
-		    !is_kernel_address(vcpu, s->window[i].end) ||
-		    s->window[i].start > s->window[i].end)
+	for (i = 0; i < ARRAY_SIZE(s->restart); i++)
+		if (!is_kernel_address(vcpu, s->restart[i].start) ||
+		    !is_kernel_address(vcpu, s->restart[i].end) ||
+		    s->restart[i].start > s->restart[i].end)
 			return false;
 	return true;
 }
@@ -116,32 +116,32 @@ void ring1_pv_stop(struct vcpu_ring1 *v)
 }
 
 /**
- * ring1_pv_window - find the window in which the guest kernel stands
+ * ring1_pv_restart_range - find the restart range in which the guest kernel stands
  * @v:	any vCPU
  *
- * Return: the window, or NULL if it is in none.
+ * Return: the range, or NULL if the kernel is in none.
  */
-const struct ring1_window *ring1_pv_window(struct vcpu_ring1 *v)
+const struct ring1_restart_range *ring1_pv_restart_range(struct vcpu_ring1 *v)
 {
 	unsigned long rip = kvm_rip_read(&v->vcpu);
 	int i;
 
 	if (!ring1_is_pv(v) || v->user)
 		return NULL;
-	for (i = 0; i < ARRAY_SIZE(v->setup.window); i++)
-		if (rip >= v->setup.window[i].start && rip < v->setup.window[i].end)
-			return &v->setup.window[i];
+	for (i = 0; i < ARRAY_SIZE(v->setup.restart); i++)
+		if (rip >= v->setup.restart[i].start && rip < v->setup.restart[i].end)
+			return &v->setup.restart[i];
 	return NULL;
 }
 
 /**
  * ring1_pv_rewind - go back to where the guest kernel tests what is pending
  * @v:		PV vCPU
- * @window:	from ring1_pv_window()
+ * @range:	from ring1_pv_restart_range()
  */
-void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_window *window)
+void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_restart_range *range)
 {
-	kvm_rip_write(&v->vcpu, window->start);
+	kvm_rip_write(&v->vcpu, range->start);
 	v->gs_base = v->setup.kernel_gs;
 	WRITE_ONCE(v->shared->vif, 0);
 	v->stat[RING1_STAT_REWIND]++;

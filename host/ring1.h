@@ -74,7 +74,7 @@ enum ring1_stat {
 	RING1_STAT_EXCEPTION,		/* handed on to the guest */
 	RING1_STAT_SYSCALL,		/* trap guests only */
 	RING1_STAT_EMULATE,		/* modes the guest world cannot run */
-	RING1_STAT_REWIND,		/* windows repeated */
+	RING1_STAT_REWIND,		/* restart ranges begun again */
 	RING1_STAT_ABORT,		/* entries given up for an NMI */
 	RING1_NR_STATS
 };
@@ -214,8 +214,8 @@ void ring1_regs_to_kernel(struct vcpu_ring1 *v);
 /* pv.c */
 int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa);
 void ring1_pv_stop(struct vcpu_ring1 *v);
-const struct ring1_window *ring1_pv_window(struct vcpu_ring1 *v);
-void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_window *window);
+const struct ring1_restart_range *ring1_pv_restart_range(struct vcpu_ring1 *v);
+void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_restart_range *range);
 void ring1_pv_deliver(struct vcpu_ring1 *v, unsigned int vector, u32 error);
 int ring1_pv_syscall(struct kvm_vcpu *vcpu, u64 entry);
 int ring1_pv_sysenter(struct kvm_vcpu *vcpu);
