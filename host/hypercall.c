@@ -42,12 +42,12 @@ long ring1_hc_abi_version(struct kvm_vcpu *vcpu)
  * through @page->frame, system calls and the user's exceptions bounce. A vCPU
  * that is registered already moves to the new page and the new setup.
  *
- * RAX: 0; -EINVAL if @page is not aligned or its setup not valid; -EFAULT if it
+ * Return: 0; -EINVAL if @page is not aligned or its setup not valid; -EFAULT if it
  * is not RAM.
  */
-int ring1_hc_vcpu_register(struct kvm_vcpu *vcpu, u64 page)
+long ring1_hc_vcpu_register(struct kvm_vcpu *vcpu, u64 page)
 {
-	return finish(vcpu, ring1_pv_start(vcpu, page));
+	return ring1_pv_start(vcpu, page);
 }
 
 /**
@@ -177,17 +177,13 @@ long ring1_hc_cpuid(struct kvm_vcpu *vcpu, u32 leaf, u32 subleaf, u64 *out)
  * ring1_hc_rdmsr - read an MSR
  * @vcpu:	caller
  * @msr:	index
+ * @out:	the value
  *
- * RAX: 0, and the value in RDI; -EIO where RDMSR would raise #GP.
+ * Return: 0; -EIO where RDMSR would raise #GP.
  */
-int ring1_hc_rdmsr(struct kvm_vcpu *vcpu, u32 msr)
+long ring1_hc_rdmsr(struct kvm_vcpu *vcpu, u32 msr, u64 *out)
 {
-	u64 value = 0;
-
-	if (kvm_get_msr_with_filter(vcpu, msr, &value))
-		return finish(vcpu, -EIO);
-	kvm_rdi_write(vcpu, value);
-	return finish(vcpu, 0);
+	return kvm_get_msr_with_filter(vcpu, msr, out) ? -EIO : 0;
 }
 
 /**
@@ -198,11 +194,11 @@ int ring1_hc_rdmsr(struct kvm_vcpu *vcpu, u32 msr)
  *
  * IA32_TSC_DEADLINE and the x2APIC's ICR are served like a fast call.
  *
- * RAX: 0; -EIO where WRMSR would raise #GP.
+ * Return: 0; -EIO where WRMSR would raise #GP.
  */
-int ring1_hc_wrmsr(struct kvm_vcpu *vcpu, u32 msr, u64 value)
+long ring1_hc_wrmsr(struct kvm_vcpu *vcpu, u32 msr, u64 value)
 {
-	return finish(vcpu, kvm_set_msr_with_filter(vcpu, msr, value) ? -EIO : 0);
+	return kvm_set_msr_with_filter(vcpu, msr, value) ? -EIO : 0;
 }
 
 /**
