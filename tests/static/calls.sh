@@ -12,7 +12,7 @@
 . "${0%/*}/../lib/tap.sh"
 
 # Each by itself; what is in a folder below it is another folder's.
-folders='host'
+folders=$(git ls-files 'host/*.c' 'arch/x86/*.c' | sed 's|/[^/]*$||' | sort | uniq -d)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"; exit $((tap_failed > 0))' EXIT
