@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The guest world's GDT, TSS and IDT, and the check of every descriptor a guest
- * wants in its GDT. Loading selectors is vcpu.c's and the switcher's business.
+ * wants in its GDT. Selectors, and whether they may be loaded, are segments.c's.
  *
  * Every descriptor has its accessed bit set: the guest view maps the page
  * read-only, and the processor would fault on setting it.
@@ -77,7 +77,7 @@ static void init_tss(struct vcpu_ring1 *v)
 	tss->sp0 = v->region.base + (RING1_PG_STACK + 1) * PAGE_SIZE;
 	for (i = RING1_IST_DF; i <= RING1_IST_MC; i++)
 		tss->ist[i - 1] = ist + i * RING1_IST_SIZE;
-	/* Behind the limit: no port is open to ring 1 or 3. */
+	/* A bitmap behind the limit: no port is open to ring 1 or 3. */
 	tss->io_bitmap_base = sizeof(*tss);
 	set_tssldt_descriptor(&td, desc + RING1_DESC_TSS, DESC_TSS, sizeof(*tss) - 1);
 	memcpy(&v->gdt[RING1_GDT_TSS], &td, sizeof(td));
@@ -124,7 +124,7 @@ bool ring1_desc_allowed(u64 desc)
 	return (desc & fixed) == (DESC_S | DESC_DB | DESC_DPL_OF(3));
 }
 
-/* Returns whether there was another one. */
+/* Returns whether the entry held another descriptor. */
 bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc)
 {
 	u64 old = v->gdt[index];
@@ -154,59 +154,4 @@ void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed)
 			v->gdt[index[i]] |= DESC_PRESENT;
 	}
 	v->user_closed = closed;
-}
-
-/**
- * ring1_selector_loadable - would loading DS, ES, FS or GS at CPL 0 succeed?
- * @v:		whose GDT
- * @selector:	any value
- */
-bool ring1_selector_loadable(const struct vcpu_ring1 *v, u16 selector)
-{
-	unsigned int index = selector / 8;
-
-	if (selector <= 3)
-		return true;
-	if (selector & SEGMENT_TI_MASK || index >= RING1_GDT_ENTRIES)
-		return false;
-	return (v->gdt[index] & (DESC_PRESENT | DESC_S | DESC_DPL)) ==
-	       (DESC_PRESENT | DESC_S | DESC_DPL_OF(3));
-}
-
-u64 ring1_selector_base(const struct vcpu_ring1 *v, u16 selector)
-{
-	if (selector <= 3)
-		return 0;
-	return get_desc_base((struct desc_struct *)&v->gdt[selector / 8]);
-}
-
-/**
- * ring1_segment_fill - describe a segment the hardware has loaded
- * @v:		whose GDT
- * @selector:	loadable selector
- * @var:	filled, base included
- */
-void ring1_segment_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var)
-{
-	struct desc_struct *desc = (struct desc_struct *)&v->gdt[selector / 8];
-
-	memset(var, 0, sizeof(*var));
-	var->selector = selector;
-	if (selector <= 3 || selector / 8 >= RING1_GDT_ENTRIES) {
-		var->unusable = 1;
-		return;
-	}
-	var->base = get_desc_base(desc);
-	var->limit = get_desc_limit(desc);
-	if (desc->g)
-		var->limit = (var->limit << 12) | 0xfff;
-	var->type = desc->type;
-	var->s = desc->s;
-	var->dpl = desc->dpl;
-	var->present = desc->p;
-	var->avl = desc->avl;
-	var->l = desc->l;
-	var->db = desc->d;
-	var->g = desc->g;
-	var->unusable = !var->present;
 }

@@ -145,12 +145,12 @@ int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp,
 
 	v->int_shadow = 0;
 	if (unmask_nmi)
-		ring1_unmask_nmi(v);
+		ring1_event_unmask_nmi(v);
 	if (to_user) {
-		ring1_segment_fill(v, cs == __USER32_CS ? __USER32_CS : __USER_CS,
-				   &v->segment[VCPU_SREG_CS]);
-		ring1_segment_fill(v, ss, &v->segment[VCPU_SREG_SS]);
-		ring1_enter_user(v);
+		ring1_segments_fill(v, cs == __USER32_CS ? __USER32_CS : __USER_CS,
+				    &v->segment[VCPU_SREG_CS]);
+		ring1_segments_fill(v, ss, &v->segment[VCPU_SREG_SS]);
+		ring1_regs_to_user(v);
 		/* The hardware is given one of the two, so it would not find out. */
 		if (cs != __USER32_CS && cs != __USER_CS) {
 			v->segment[VCPU_SREG_CS].selector = cs;
@@ -206,7 +206,7 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 	case INSN_SWAPGS:
 		/* On the way to ring 3: IRETQ will not trap. */
 		if ((s64)v->gs_base < 0)
-			ring1_desc_sync(v);
+			ring1_trap_sync_desc(v);
 		swap(v->gs_base, v->kernel_gs_base);
 		break;
 	case INSN_STAC:
@@ -299,18 +299,12 @@ static bool skip_prefix(struct kvm_vcpu *vcpu)
 	return true;
 }
 
-/**
- * ring1_kvm_emulate - let KVM emulate, and do what it leaves to the vendor
- * @vcpu:	stopped at the instruction
- * @type:	EMULTYPE_*
- *
- * Return: as KVM's exit handlers.
- */
-int ring1_kvm_emulate(struct kvm_vcpu *vcpu, int type)
+/* Let KVM emulate, and do what it leaves to the vendor. Return as KVM's exit handlers. */
+static int kvm_emulate(struct kvm_vcpu *vcpu, int type)
 {
 	int r = kvm_emulate_instruction(vcpu, type);
 
-	/* Its HLT only asks. */
+	/* KVM's HLT sets halt_request and leaves the halt to us. */
 	if (vcpu->arch.halt_request) {
 		vcpu->arch.halt_request = 0;
 		return kvm_emulate_halt_noskip(vcpu);
@@ -336,12 +330,12 @@ static int emulate_class(struct kvm_vcpu *vcpu, enum insn_class class)
 
 	if (class == INSN_IO) {
 		v->stat[RING1_STAT_IO]++;
-		return ring1_kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
+		return kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
 	}
 	v->stat[RING1_STAT_PRIVILEGED]++;
 	trace_ring1_emulate(vcpu->vcpu_id, kvm_rip_read(vcpu), ctxt->opcode_len, ctxt->b);
 	if (class == INSN_KVM || class == INSN_SILENT)
-		return ring1_kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
+		return kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
 	r = emulate_own(vcpu, class);
 	if (r > 0)
 		return r;
@@ -374,7 +368,7 @@ int ring1_emulate(struct kvm_vcpu *vcpu)
 	}
 	/* A selector. KVM finds its descriptor in the guest's table, the hardware not. */
 	if (v->exit.vector == GP_VECTOR && v->exit.error)
-		ring1_desc_sync(v);
+		ring1_trap_sync_desc(v);
 	return emulate_class(vcpu, class);
 }
 
@@ -393,13 +387,13 @@ int ring1_emulate_one(struct kvm_vcpu *vcpu)
 	int r;
 
 	if (!is_64_bit_mode(vcpu))
-		return ring1_kvm_emulate(vcpu, 0);
+		return kvm_emulate(vcpu, 0);
 	if (!decode(vcpu, &class, &r))
-		return ring1_kvm_emulate(vcpu, 0);
+		return kvm_emulate(vcpu, 0);
 	if (class > INSN_KVM)
 		return emulate_class(vcpu, class);
 	if (r == EMULATION_OK)
-		return ring1_kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
+		return kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
 	to_ring1(vcpu)->int_shadow = 0;
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	return 1;

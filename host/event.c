@@ -1,278 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events into the guest: into a PV guest as a frame in the shared page and a jump
- * to the entry point it registered; into a trap guest through its IDT, on its
- * stack, as the processor would. When KVM asks for an injection it is done at
- * once, so nothing is ever left half injected.
- *
- * The virtual interrupt flag and the windows in which nothing is delivered are
- * here, too. Bounces, which deliver the user's own exceptions without an exit,
- * are the switcher's.
+ * Events into the guest: whether it can take one now, and what KVM calls to inject
+ * one. When KVM asks for an injection it is done at once, so nothing is ever left
+ * half injected. What the guest then finds is pv.c's or trap.c's business. The masks,
+ * interrupt shadow and NMIs in progress, are kept here.
  */
-#include <asm/desc.h>
+#include "lapic.h"
 #include "x86.h"
 #include "ring1.h"
 #include "tracepoints.h"
 
-/* RFLAGS a PV guest starts with at its entry points, less IF. */
-#define ENTRY_RFLAGS	X86_EFLAGS_FIXED
-
-bool ring1_get_vif(struct vcpu_ring1 *v)
+/* A local APIC has an interrupt: note it, and have the vCPU look. */
+void ring1_deliver_interrupt(struct kvm_lapic *apic, int delivery_mode, int trig_mode, int vector)
 {
-	/* A trap guest's IRETQ to ring 3 does not trap. */
-	if (v->user)
-		return true;
-	return ring1_is_pv(v) ? READ_ONCE(v->shared->vif) & X86_EFLAGS_IF : v->vif;
-}
-
-void ring1_set_vif(struct vcpu_ring1 *v, bool on)
-{
-	if (v->user)
-		return;
-	if (ring1_is_pv(v))
-		WRITE_ONCE(v->shared->vif, on ? X86_EFLAGS_IF : 0);
-	else
-		v->vif = on;
-}
-
-/* The window the guest kernel stands in, or NULL. */
-static const struct ring1_window *current_window(struct vcpu_ring1 *v)
-{
-	unsigned long rip = kvm_rip_read(&v->vcpu);
-	int i;
-
-	if (!ring1_is_pv(v) || v->user)
-		return NULL;
-	for (i = 0; i < ARRAY_SIZE(v->setup.window); i++)
-		if (rip >= v->setup.window[i].start && rip < v->setup.window[i].end)
-			return &v->setup.window[i];
-	return NULL;
-}
-
-/* Back to the start of the window, where the guest tests what is pending. */
-static void rewind(struct vcpu_ring1 *v, const struct ring1_window *window)
-{
-	kvm_rip_write(&v->vcpu, window->start);
-	v->gs_base = v->setup.kernel_gs;
-	WRITE_ONCE(v->shared->vif, 0);
-	v->stat[RING1_STAT_REWIND]++;
-}
-
-/**
- * ring1_enter_kernel - the guest goes from ring 3 to ring 1
- * @v:	vCPU; in PV mode GS changes hands, in trap mode the guest does SWAPGS
- */
-void ring1_enter_kernel(struct vcpu_ring1 *v)
-{
-	if (!v->user)
-		return;
-	v->user = false;
-	if (ring1_is_pv(v)) {
-		WRITE_ONCE(v->shared->user_gs, v->gs_base);
-		v->gs_base = v->setup.kernel_gs;
-		WRITE_ONCE(v->shared->vif, 0);
-	}
-}
-
-/**
- * ring1_user_gs - the user's GS base while the kernel runs
- * @v:	PV vCPU
- *
- * Return: what the shared page holds; 0 in place of what WRGSBASE would refuse.
- */
-u64 ring1_user_gs(struct vcpu_ring1 *v)
-{
-	u64 gs = READ_ONCE(v->shared->user_gs);
-
-	return is_noncanonical_msr_address(gs, &v->vcpu) ? 0 : gs;
-}
-
-/**
- * ring1_enter_user - the guest goes from ring 1 to ring 3
- * @v:	vCPU, user's CS already in its segment slot
- */
-void ring1_enter_user(struct vcpu_ring1 *v)
-{
-	if (v->user)
-		return;
-	v->user = true;
-	if (ring1_is_pv(v))
-		v->gs_base = ring1_user_gs(v);
-}
-
-static unsigned int event_class(unsigned int vector, bool user)
-{
-	switch (vector) {
-	case NMI_VECTOR:
-		return RING1_EVENT_NMI;
-	case MC_VECTOR:
-		return RING1_EVENT_MC;
-	case DF_VECTOR:
-		return RING1_EVENT_DF;
-	case DB_VECTOR:
-		return user ? RING1_EVENT_NORMAL : RING1_EVENT_DB;
-	default:
-		return RING1_EVENT_NORMAL;
-	}
-}
-
-static u64 entry_point(const struct vcpu_ring1 *v, unsigned int class, bool user)
-{
-	switch (class) {
-	case RING1_EVENT_NMI:
-		return v->setup.entry_nmi;
-	case RING1_EVENT_MC:
-		return v->setup.entry_mc;
-	case RING1_EVENT_DF:
-		return v->setup.entry_df;
-	case RING1_EVENT_DB:
-		return v->setup.entry_db;
-	default:
-		return user ? v->setup.entry_user : v->setup.entry_kernel;
-	}
-}
-
-/*
- * Fill the frame of the event's class. An exception that finds it busy hit the
- * guest's own entry code: a double fault, and if that frame is busy, too, a
- * triple fault. Interrupts do not come here with the frame busy.
- */
-static void deliver_pv(struct vcpu_ring1 *v, unsigned int vector, u32 error)
-{
-	struct kvm_vcpu *vcpu = &v->vcpu;
-	bool user = v->user;
-	unsigned int class = event_class(vector, user);
-	struct ring1_frame *frame = &v->shared->frame[class];
-	unsigned long flags = ring1_get_rflags(vcpu);
-
-	if (!user && READ_ONCE(frame->busy)) {
-		if (class == RING1_EVENT_DF) {
-			kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
-			return;
-		}
-		deliver_pv(v, DF_VECTOR, 0);
-		return;
-	}
-
-	frame->ip = kvm_rip_read(vcpu);
-	frame->cs = user ? v->segment[VCPU_SREG_CS].selector : __KERNEL_CS;
-	frame->flags = flags;
-	frame->sp = kvm_rsp_read(vcpu);
-	frame->ss = user ? v->segment[VCPU_SREG_SS].selector : __KERNEL_DS;
-	frame->error = error;
-	frame->vector = vector;
-	frame->payload = vector == DB_VECTOR ? vcpu->arch.dr6 : vcpu->arch.cr2;
-	WRITE_ONCE(frame->busy, 1);
-
-	ring1_enter_kernel(v);
-	WRITE_ONCE(v->shared->vif, 0);
-	v->rflags = ENTRY_RFLAGS;
-	kvm_rip_write(vcpu, entry_point(v, class, user));
-}
-
-/* The processor reads descriptor tables as the kernel. */
-static int read_system(struct kvm_vcpu *vcpu, u64 addr, void *val, unsigned int bytes)
-{
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-	struct x86_exception e;
-	bool user = v->user;
-	int r;
-
-	v->user = false;
-	r = kvm_read_guest_virt(vcpu, addr, val, bytes, &e);
-	v->user = user;
-	return r == X86EMUL_CONTINUE ? 0 : -EFAULT;
-}
-
-/**
- * ring1_desc_sync - take over descriptors that a trap guest may have written
- * @v:	vCPU, stopped
- *
- * It writes its GDT without a trap; the hardware's is the monitor's. What it wrote
- * counts for the next ring-3 code, and for LSL.
- */
-void ring1_desc_sync(struct vcpu_ring1 *v)
-{
-	u64 desc[RING1_GDT_CPUNODE - RING1_GDT_TLS + 1];
-	unsigned int offset = RING1_GDT_TLS * 8;
-	bool changed = false;
-	int i;
-
-	if (ring1_is_pv(v) || offset + sizeof(desc) - 1 > v->guest_gdt.size ||
-	    read_system(&v->vcpu, v->guest_gdt.address + offset, desc, sizeof(desc)))
-		return;
-	for (i = 0; i < ARRAY_SIZE(desc); i++)
-		if (ring1_desc_allowed(desc[i]))
-			changed |= ring1_desc_write(v, RING1_GDT_TLS + i, desc[i]);
-	if (changed)
-		ring1_take_segments(v);
-}
-
-/* The stack for a gate, as the processor would choose it; 64-bit only. */
-static int choose_stack(struct vcpu_ring1 *v, const gate_desc *gate, u64 *sp)
-{
-	u64 tss = v->segment[VCPU_SREG_TR].base;
-
-	if (gate->bits.ist)
-		return read_system(&v->vcpu, tss + offsetof(struct x86_hw_tss, ist) +
-				   8 * (gate->bits.ist - 1), sp, 8);
-	if (v->user)
-		return read_system(&v->vcpu, tss + offsetof(struct x86_hw_tss, sp0), sp, 8);
-	*sp = kvm_rsp_read(&v->vcpu);
-	return 0;
-}
-
-static int read_gate(struct vcpu_ring1 *v, unsigned int vector, gate_desc *gate)
-{
-	unsigned int offset = vector * sizeof(*gate);
-
-	if (offset + sizeof(*gate) - 1 > v->guest_idt.size ||
-	    read_system(&v->vcpu, v->guest_idt.address + offset, gate, sizeof(*gate)) ||
-	    !gate->bits.p || (gate->bits.type != GATE_INTERRUPT && gate->bits.type != GATE_TRAP))
-		return -EFAULT;
-	return 0;
-}
-
-static int deliver_idt(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error)
-{
-	struct kvm_vcpu *vcpu = &v->vcpu;
-	bool user = v->user, vif = ring1_get_vif(v);
-	u64 stack[6], sp;
-	struct x86_exception e;
-	gate_desc gate;
-	int n = 0, r;
-
-	if (!is_64_bit_mode(vcpu) && !user)
-		return -EFAULT;
-	if (read_gate(v, vector, &gate) || choose_stack(v, &gate, &sp))
-		return -EFAULT;
-	/* Such handlers may look for their CPU's number there, by LSL. */
-	if (gate.bits.ist)
-		ring1_desc_sync(v);
-
-	if (has_error)
-		stack[n++] = error;
-	stack[n++] = kvm_rip_read(vcpu);
-	stack[n++] = user ? v->segment[VCPU_SREG_CS].selector : v->kernel_cs.selector;
-	stack[n++] = ring1_get_rflags(vcpu);
-	stack[n++] = kvm_rsp_read(vcpu);
-	stack[n++] = v->segment[VCPU_SREG_SS].selector;
-
-	sp = ALIGN_DOWN(sp, 16) - n * 8;
-	v->user = false;
-	r = kvm_write_guest_virt_system(vcpu, sp, stack, n * 8, &e);
-	if (r != X86EMUL_CONTINUE) {
-		v->user = user;
-		return -EFAULT;
-	}
-	if (user)
-		v->segment[VCPU_SREG_SS] = (struct kvm_segment) { .unusable = 1 };
-	v->kernel_cs.selector = gate.segment & ~SEGMENT_RPL_MASK;
-	kvm_rsp_write(vcpu, sp);
-	kvm_rip_write(vcpu, gate_offset(&gate));
-	v->rflags &= ~(X86_EFLAGS_TF | X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_VM);
-	v->vif = vif && gate.bits.type == GATE_TRAP;
-	return 0;
+	kvm_lapic_set_irr(vector, apic);
+	kvm_make_request(KVM_REQ_EVENT, apic->vcpu);
+	kvm_vcpu_kick(apic->vcpu);
 }
 
 static void deliver(struct kvm_vcpu *vcpu, unsigned int vector, bool has_error, u32 error)
@@ -281,25 +24,21 @@ static void deliver(struct kvm_vcpu *vcpu, unsigned int vector, bool has_error, 
 
 	trace_ring1_inject(vcpu->vcpu_id, vector, error, kvm_rip_read(vcpu));
 	v->int_shadow = 0;
-	if (ring1_is_pv(v)) {
-		deliver_pv(v, vector, has_error ? error : 0);
-		return;
-	}
-	if (deliver_idt(v, vector, has_error, error) &&
-	    (vector == DF_VECTOR || deliver_idt(v, DF_VECTOR, true, 0)))
-		kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
+	if (ring1_is_pv(v))
+		ring1_pv_deliver(v, vector, has_error ? error : 0);
+	else
+		ring1_trap_deliver(v, vector, has_error, error);
 }
 
 #define INTN_INSN_SIZE	2
 #define ERROR_CODE_IDT	2	/* the selector's index is one of the IDT */
 
-/* INT n in the guest's user: RIP is behind it already. */
-void ring1_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector)
+/* The guest's user made INT n: RIP is behind the instruction. */
+void ring1_event_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	gate_desc gate;
 
-	if (!ring1_is_pv(v) && (read_gate(v, vector, &gate) || gate.bits.dpl != 3)) {
+	if (!ring1_is_pv(v) && !ring1_trap_gate_open(v, vector)) {
 		kvm_rip_write(vcpu, kvm_rip_read(vcpu) - INTN_INSN_SIZE);
 		kvm_queue_exception_e(vcpu, GP_VECTOR, vector * 8 + ERROR_CODE_IDT);
 		return;
@@ -315,29 +54,29 @@ void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected)
 void ring1_inject_nmi(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	const struct ring1_window *window = current_window(v);
+	const struct ring1_restart_range *range = ring1_pv_restart_range(v);
 
-	if (window)
-		rewind(v, window);
+	if (range)
+		ring1_pv_rewind(v, range);
 	v->nmi_masked = true;
 	deliver(vcpu, NMI_VECTOR, false, 0);
 }
 
 /*
- * In a window, an exception is that of IRETQ itself and is delivered with its
- * RIP, by which the guest knows it; only GS has to be the kernel's. Others are
- * traps behind an instruction that can be repeated.
+ * In a restart range, an exception is that of IRETQ itself and is delivered with
+ * IRETQ's RIP, by which the guest knows it; only GS has to be the kernel's. #DB and
+ * #MC come behind an instruction that can be repeated.
  */
 void ring1_inject_exception(struct kvm_vcpu *vcpu)
 {
 	struct kvm_queued_exception *ex = &vcpu->arch.exception;
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	const struct ring1_window *window = current_window(v);
+	const struct ring1_restart_range *range = ring1_pv_restart_range(v);
 
 	kvm_deliver_exception_payload(vcpu, ex);
-	if (window && (ex->vector == DB_VECTOR || ex->vector == MC_VECTOR))
-		rewind(v, window);
-	else if (window)
+	if (range && (ex->vector == DB_VECTOR || ex->vector == MC_VECTOR))
+		ring1_pv_rewind(v, range);
+	else if (range)
 		v->gs_base = v->setup.kernel_gs;
 	v->stat[RING1_STAT_EXCEPTION]++;
 	deliver(vcpu, ex->vector, ex->has_error_code, ex->error_code);
@@ -355,7 +94,7 @@ int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
-	if (!ring1_get_vif(v) || v->int_shadow || current_window(v))
+	if (!ring1_regs_get_vif(v) || v->int_shadow || ring1_pv_restart_range(v))
 		return 0;
 	return !ring1_is_pv(v) || v->user ||
 	       !READ_ONCE(v->shared->frame[RING1_EVENT_NORMAL].busy);
@@ -370,21 +109,21 @@ int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection)
 
 /*
  * An interrupt or NMI waits: look again at the next exit. A PV guest is told in
- * the shared page; one that stands in a window has made its last test and must
- * make it again. A trap guest exits when it enables interrupts, but not by IRETQ to
+ * the shared page; one in a restart range has made its last test and must make it
+ * again. A trap guest exits when it enables interrupts, but not by IRETQ to
  * ring 3, unless run.c closes that way, nor at the end of an interrupt shadow: the
- * one instruction of that is emulated.
+ * one instruction in the shadow is emulated.
  */
 void ring1_enable_irq_window(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	const struct ring1_window *window = current_window(v);
+	const struct ring1_restart_range *range = ring1_pv_restart_range(v);
 
 	v->event_wanted = true;
 	if (ring1_is_pv(v))
 		WRITE_ONCE(v->shared->pending, 1);
-	if (window)
-		rewind(v, window);
+	if (range)
+		ring1_pv_rewind(v, range);
 }
 
 void ring1_enable_nmi_window(struct kvm_vcpu *vcpu)
@@ -392,8 +131,28 @@ void ring1_enable_nmi_window(struct kvm_vcpu *vcpu)
 	to_ring1(vcpu)->event_wanted = true;
 }
 
+void ring1_set_interrupt_shadow(struct kvm_vcpu *vcpu, int mask)
+{
+	to_ring1(vcpu)->int_shadow = mask;
+}
+
+u32 ring1_get_interrupt_shadow(struct kvm_vcpu *vcpu)
+{
+	return to_ring1(vcpu)->int_shadow;
+}
+
+bool ring1_get_nmi_mask(struct kvm_vcpu *vcpu)
+{
+	return to_ring1(vcpu)->nmi_masked;
+}
+
+void ring1_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked)
+{
+	to_ring1(vcpu)->nmi_masked = masked;
+}
+
 /* At every exit: let KVM decide again about what it could not inject. */
-void ring1_recheck_events(struct vcpu_ring1 *v)
+void ring1_event_recheck(struct vcpu_ring1 *v)
 {
 	if (!v->event_wanted)
 		return;
@@ -403,10 +162,28 @@ void ring1_recheck_events(struct vcpu_ring1 *v)
 	kvm_make_request(KVM_REQ_EVENT, &v->vcpu);
 }
 
-void ring1_unmask_nmi(struct vcpu_ring1 *v)
+void ring1_event_unmask_nmi(struct vcpu_ring1 *v)
 {
 	if (!v->nmi_masked)
 		return;
 	v->nmi_masked = false;
 	kvm_make_request(KVM_REQ_EVENT, &v->vcpu);
 }
+
+/* Guests have no SMM: no SMI is ever pending. */
+#ifdef CONFIG_KVM_SMM
+int ring1_smi_allowed(struct kvm_vcpu *vcpu, bool for_injection)
+{
+	return 0;
+}
+
+int ring1_enter_smm(struct kvm_vcpu *vcpu, union kvm_smram *smram)
+{
+	return -EOPNOTSUPP;
+}
+
+int ring1_leave_smm(struct kvm_vcpu *vcpu, const union kvm_smram *smram)
+{
+	return -EOPNOTSUPP;
+}
+#endif

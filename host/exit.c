@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What an exit means and who deals with it. Interrupts on, SRCU held, may sleep.
+ * What an exit means and who deals with it. Interrupts on, SRCU held, may sleep. What
+ * cannot wait for that run.c has done.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -11,15 +12,11 @@
 #include "ring1.h"
 #include "tracepoints.h"
 
-/**
- * ring1_kill - end a guest that broke the contract, or that we broke
- * @vcpu:	any of its vCPUs
- * @why:	for the log and the tracepoint
- * @detail:	a number that goes with it
- *
- * Return: 0, for the caller to return to KVM: the VMM gets KVM_EXIT_INTERNAL_ERROR.
+/*
+ * End a guest that broke the contract, or that the monitor has broken. @why and @detail
+ * go to the log. Return 0, for KVM: the VMM gets KVM_EXIT_INTERNAL_ERROR.
  */
-int ring1_kill(struct kvm_vcpu *vcpu, const char *why, u64 detail)
+static int kill_guest(struct kvm_vcpu *vcpu, const char *why, u64 detail)
 {
 	trace_ring1_kill(vcpu->vcpu_id, kvm_rip_read(vcpu), detail);
 	pr_err_ratelimited("%s[%d]: guest killed: %s (%#llx) at %#lx\n", current->comm,
@@ -65,7 +62,7 @@ static int handle_breakpoint(struct kvm_vcpu *vcpu)
 }
 
 /*
- * The host may trap split locks with #AC at any CPL. It is the guest's own if its
+ * The host may trap split locks with #AC at any CPL. An #AC is the guest's own if its
  * user asked for alignment checks; else the host's policy decides.
  */
 static int handle_alignment_check(struct kvm_vcpu *vcpu)
@@ -113,81 +110,19 @@ static int handle_exception(struct kvm_vcpu *vcpu)
 	}
 }
 
-/*
- * A PV guest's user made a system call that did not bounce, as a VMM debugs the vCPU:
- * end where the bounce does (switcher.S, BOUNCE_SYSCALL).
- */
-static int handle_pv_syscall(struct kvm_vcpu *vcpu, u64 entry)
-{
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-
-	ring1_enter_kernel(v);
-	v->rflags = X86_EFLAGS_FIXED;
-	kvm_rip_write(vcpu, entry);
-	return 1;
-}
-
-static int handle_pv_sysenter(struct kvm_vcpu *vcpu)
-{
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-
-	v->shared->frame[RING1_EVENT_NORMAL].flags = v->exit.flags;
-	return handle_pv_syscall(vcpu, v->setup.entry_sysenter32);
-}
-
-/*
- * A trap guest's user made a system call: load what the processor would from the
- * MSRs the guest wrote. R11 has RFLAGS, RCX the return address already.
- */
-static int handle_syscall(struct kvm_vcpu *vcpu, u64 target)
-{
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-
-	v->stat[RING1_STAT_SYSCALL]++;
-	if (!(vcpu->arch.efer & EFER_SCE)) {
-		kvm_queue_exception(vcpu, UD_VECTOR);
-		return 1;
-	}
-	ring1_enter_kernel(v);
-	v->kernel_cs.selector = (v->star >> 32) & ~SEGMENT_RPL_MASK;
-	v->segment[VCPU_SREG_SS].selector = v->kernel_cs.selector + 8;
-	v->vif = !(v->sfmask & X86_EFLAGS_IF);
-	v->rflags &= ~v->sfmask;
-	kvm_rip_write(vcpu, target);
-	return 1;
-}
-
-static int handle_sysenter(struct kvm_vcpu *vcpu)
-{
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-
-	v->stat[RING1_STAT_SYSCALL]++;
-	if (!(v->sysenter_cs & ~SEGMENT_RPL_MASK)) {
-		kvm_queue_exception_e(vcpu, GP_VECTOR, 0);
-		return 1;
-	}
-	ring1_enter_kernel(v);
-	v->kernel_cs.selector = v->sysenter_cs & ~SEGMENT_RPL_MASK;
-	v->segment[VCPU_SREG_SS].selector = v->kernel_cs.selector + 8;
-	v->vif = false;
-	kvm_rip_write(vcpu, v->sysenter_eip);
-	kvm_rsp_write(vcpu, v->sysenter_esp);
-	return 1;
-}
-
 int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u64 vector = v->exit.vector;
 
-	ring1_recheck_events(v);
+	ring1_event_recheck(v);
 
 	switch (vector) {
 	case 0 ... FIRST_EXTERNAL_VECTOR - 1:
 		return handle_exception(vcpu);
 	case IA32_SYSCALL_VECTOR:
 		if (v->conf->int80)
-			ring1_deliver_intn(vcpu, IA32_SYSCALL_VECTOR);
+			ring1_event_deliver_intn(vcpu, IA32_SYSCALL_VECTOR);
 		return 1;
 	case FIRST_EXTERNAL_VECTOR ... IA32_SYSCALL_VECTOR - 1:
 	case IA32_SYSCALL_VECTOR + 1 ... 255:
@@ -197,13 +132,13 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 		v->stat[RING1_STAT_HYPERCALL]++;
 		return ring1_hypercall(vcpu);
 	case RING1_EXIT_SYSCALL64:
-		return ring1_is_pv(v) ? handle_pv_syscall(vcpu, v->setup.entry_syscall64) :
-					handle_syscall(vcpu, v->lstar);
+		return ring1_is_pv(v) ? ring1_pv_syscall(vcpu, v->setup.entry_syscall64) :
+					ring1_trap_syscall(vcpu, v->lstar);
 	case RING1_EXIT_SYSCALL32:
-		return ring1_is_pv(v) ? handle_pv_syscall(vcpu, v->setup.entry_syscall32) :
-					handle_syscall(vcpu, v->cstar);
+		return ring1_is_pv(v) ? ring1_pv_syscall(vcpu, v->setup.entry_syscall32) :
+					ring1_trap_syscall(vcpu, v->cstar);
 	case RING1_EXIT_SYSENTER:
-		return ring1_is_pv(v) ? handle_pv_sysenter(vcpu) : handle_sysenter(vcpu);
+		return ring1_is_pv(v) ? ring1_pv_sysenter(vcpu) : ring1_trap_sysenter(vcpu);
 	case RING1_EXIT_ABORT:
 		v->stat[RING1_STAT_ABORT]++;
 		return 1;
@@ -219,6 +154,27 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 	default:
 		WARN_ONCE(1, "kvm_ring1: vector %lld in the switcher, error %llx\n",
 			  vector & 0xff, v->exit.error);
-		return ring1_kill(vcpu, "fault in the switcher", vector);
+		return kill_guest(vcpu, "fault in the switcher", vector);
 	}
+}
+
+/* A hypercall's RIP is behind SYSCALL; every other exit that KVM skips is a fault. */
+int ring1_skip_emulated_instruction(struct kvm_vcpu *vcpu)
+{
+	if (to_ring1(vcpu)->exit.vector == RING1_EXIT_HYPERCALL)
+		return 1;
+	return kvm_emulate_instruction(vcpu, EMULTYPE_SKIP) ? 1 : 0;
+}
+
+/* For KVM's own tracepoints. */
+void ring1_get_exit_info(struct kvm_vcpu *vcpu, u32 *reason, u64 *info1, u64 *info2,
+			 u32 *intr_info, u32 *error_code)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	*reason = v->exit.vector;
+	*info1 = v->exit.error;
+	*info2 = v->fault_gva;
+	*intr_info = 0;
+	*error_code = v->exit.error;
 }

@@ -7,7 +7,6 @@
  * All handlers run in the exit path: IRQs on, SRCU held, the vCPU loaded; they may
  * sleep. Values that come out of guest memory are copied once and then checked.
  */
-#include <linux/mm.h>
 #include <linux/nospec.h>
 #include <asm/desc.h>
 #include "x86.h"
@@ -34,47 +33,6 @@ long ring1_hc_abi_version(struct kvm_vcpu *vcpu)
 	return RING1_ABI_VERSION;
 }
 
-static bool is_kernel_address(struct kvm_vcpu *vcpu, u64 addr)
-{
-	return (s64)addr < 0 && !is_noncanonical_msr_address(addr, vcpu) &&
-	       !ring1_region_contains(addr);
-}
-
-static bool setup_valid(struct kvm_vcpu *vcpu, const struct ring1_setup *s)
-{
-	const u64 *entry = &s->entry_user;
-	int i;
-
-	if (s->abi_version != RING1_ABI_VERSION || s->reserved ||
-	    is_noncanonical_msr_address(s->kernel_gs, vcpu))
-		return false;
-	for (i = 0; i < (offsetof(struct ring1_setup, window) -
-			 offsetof(struct ring1_setup, entry_user)) / sizeof(u64); i++)
-		if (!is_kernel_address(vcpu, entry[i]))
-			return false;
-	for (i = 0; i < ARRAY_SIZE(s->window); i++)
-		if (!is_kernel_address(vcpu, s->window[i].start) ||
-		    !is_kernel_address(vcpu, s->window[i].end) ||
-		    s->window[i].start > s->window[i].end)
-			return false;
-	return true;
-}
-
-/*
- * The page stays pinned as long as the switcher writes to it: neither migration
- * nor a fork of the VMM may give guest and monitor different pages.
- */
-static struct page *pin_guest_page(struct kvm_vcpu *vcpu, gfn_t gfn)
-{
-	unsigned long hva = kvm_vcpu_gfn_to_hva(vcpu, gfn);
-	struct page *page;
-
-	if (kvm_is_error_hva(hva) ||
-	    pin_user_pages_fast(hva, 1, FOLL_WRITE | FOLL_LONGTERM, &page) != 1)
-		return NULL;
-	return page;
-}
-
 /**
  * ring1_hc_vcpu_register - make the calling vCPU a PV vCPU
  * @vcpu:	caller
@@ -84,60 +42,12 @@ static struct page *pin_guest_page(struct kvm_vcpu *vcpu, gfn_t gfn)
  * through @page->frame, system calls and the user's exceptions bounce. A vCPU
  * that is registered already moves to the new page and the new setup.
  *
- * RAX: 0; -EINVAL if @page is not aligned or its setup not valid; -EFAULT if it
+ * Return: 0; -EINVAL if @page is not aligned or its setup not valid; -EFAULT if it
  * is not RAM.
  */
-int ring1_hc_vcpu_register(struct kvm_vcpu *vcpu, u64 page)
+long ring1_hc_vcpu_register(struct kvm_vcpu *vcpu, u64 page)
 {
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-	struct ring1_vcpu_page *shared;
-	struct ring1_setup setup;
-	struct page *pinned;
-
-	if (offset_in_page(page))
-		return finish(vcpu, -EINVAL);
-	pinned = pin_guest_page(vcpu, gpa_to_gfn(page));
-	if (!pinned)
-		return finish(vcpu, -EFAULT);
-	shared = page_address(pinned);
-	memcpy(&setup, &shared->setup, sizeof(setup));
-	if (!setup_valid(vcpu, &setup)) {
-		unpin_user_page(pinned);
-		return finish(vcpu, -EINVAL);
-	}
-
-	ring1_pv_stop(v);
-	v->setup = setup;
-	v->shared_page = pinned;
-	v->shared_gfn = gpa_to_gfn(page);
-	v->shared = shared;
-	v->conf->kernel_gs = setup.kernel_gs;
-	v->conf->entry_user = setup.entry_user;
-	v->conf->entry_syscall64 = setup.entry_syscall64;
-	v->conf->entry_syscall32 = setup.entry_syscall32;
-	v->conf->entry_sysenter32 = setup.entry_sysenter32;
-	ring1_region_share(&v->region, pinned);
-	v->gs_base = setup.kernel_gs;
-	kvm_make_request(KVM_REQ_EVENT, vcpu);
-	return finish(vcpu, 0);
-}
-
-/**
- * ring1_pv_stop - back to trap mode, if the vCPU is not there
- * @v:	vCPU that is not in the guest
- *
- * The interrupt flag and the GS bases are carried over.
- */
-void ring1_pv_stop(struct vcpu_ring1 *v)
-{
-	if (!ring1_is_pv(v))
-		return;
-	v->vif = ring1_get_vif(v);
-	v->kernel_gs_base = v->user ? v->setup.kernel_gs : ring1_user_gs(v);
-	v->shared = NULL;
-	ring1_region_share(&v->region, NULL);
-	kvm_vcpu_mark_page_dirty(&v->vcpu, v->shared_gfn);
-	unpin_user_pages_dirty_lock(&v->shared_page, 1, true);
+	return ring1_pv_start(vcpu, page);
 }
 
 /**
@@ -210,7 +120,7 @@ int ring1_hc_halt(struct kvm_vcpu *vcpu, u32 enable)
 	if (enable > 1)
 		return finish(vcpu, -EINVAL);
 	if (enable)
-		ring1_set_vif(to_ring1(vcpu), true);
+		ring1_regs_set_vif(to_ring1(vcpu), true);
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	finish(vcpu, 0);
 	return kvm_emulate_halt_noskip(vcpu);
@@ -267,17 +177,13 @@ long ring1_hc_cpuid(struct kvm_vcpu *vcpu, u32 leaf, u32 subleaf, u64 *out)
  * ring1_hc_rdmsr - read an MSR
  * @vcpu:	caller
  * @msr:	index
+ * @out:	the value
  *
- * RAX: 0, and the value in RDI; -EIO where RDMSR would raise #GP.
+ * Return: 0; -EIO where RDMSR would raise #GP.
  */
-int ring1_hc_rdmsr(struct kvm_vcpu *vcpu, u32 msr)
+long ring1_hc_rdmsr(struct kvm_vcpu *vcpu, u32 msr, u64 *out)
 {
-	u64 value = 0;
-
-	if (kvm_get_msr_with_filter(vcpu, msr, &value))
-		return finish(vcpu, -EIO);
-	kvm_rdi_write(vcpu, value);
-	return finish(vcpu, 0);
+	return kvm_get_msr_with_filter(vcpu, msr, out) ? -EIO : 0;
 }
 
 /**
@@ -288,11 +194,11 @@ int ring1_hc_rdmsr(struct kvm_vcpu *vcpu, u32 msr)
  *
  * IA32_TSC_DEADLINE and the x2APIC's ICR are served like a fast call.
  *
- * RAX: 0; -EIO where WRMSR would raise #GP.
+ * Return: 0; -EIO where WRMSR would raise #GP.
  */
-int ring1_hc_wrmsr(struct kvm_vcpu *vcpu, u32 msr, u64 value)
+long ring1_hc_wrmsr(struct kvm_vcpu *vcpu, u32 msr, u64 value)
 {
-	return finish(vcpu, kvm_set_msr_with_filter(vcpu, msr, value) ? -EIO : 0);
+	return kvm_set_msr_with_filter(vcpu, msr, value) ? -EIO : 0;
 }
 
 /**
@@ -405,14 +311,14 @@ long ring1_hc_set_tls(struct kvm_vcpu *vcpu, u64 tls0, u64 tls1, u64 tls2)
 long ring1_hc_load_gs(struct kvm_vcpu *vcpu, u32 selector)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	bool ok = selector <= U16_MAX && ring1_selector_loadable(v, selector);
+	bool ok = selector <= U16_MAX && ring1_segments_loadable(v, selector);
 	struct kvm_segment var;
 	u64 gs_base = v->gs_base;
 
-	ring1_segment_fill(v, ok ? selector : 0, &var);
+	ring1_segments_fill(v, ok ? selector : 0, &var);
 	ring1_set_segment(vcpu, &var, VCPU_SREG_GS);
 	v->gs_base = gs_base;
-	ring1_set_kernel_gs_base(v, var.base);
+	ring1_msr_set_kernel_gs_base(v, var.base);
 	return ok ? 0 : -EINVAL;
 }
 
@@ -483,7 +389,7 @@ int ring1_hc_kvm(struct kvm_vcpu *vcpu, u64 nr, u64 a0, u64 a1, u64 a2, u64 a3)
 {
 	unsigned long ret;
 
-	/* The one that can exit to the VMM concerns encrypted guests only. */
+	/* MAP_GPA_RANGE, which can exit to the VMM, concerns encrypted guests only. */
 	if (nr == KVM_HC_MAP_GPA_RANGE)
 		return finish(vcpu, -KVM_ENOSYS);
 	ret = __kvm_emulate_hypercall(vcpu, nr, a0, a1, a2, a3, true, 0);
@@ -510,7 +416,7 @@ int ring1_hc_outs(struct kvm_vcpu *vcpu, u32 port, u32 count, u64 data0, u64 dat
 	if (port > U16_MAX || !count || count > sizeof(data))
 		return finish(vcpu, -EINVAL);
 	finish(vcpu, 0);
-	/* KVM's only way to put several into one exit. It has copied them when it returns. */
+	/* KVM's only way to put several bytes into one exit; copied when it returns. */
 	return kvm_sev_es_string_io(vcpu, 1, port, data, count, false);
 }
 
@@ -571,8 +477,8 @@ int ring1_hypercall(struct kvm_vcpu *vcpu)
 }
 
 /*
- * KVM has a short way for timer deadlines and IPIs. It takes WRMSR's registers; RCX
- * is lost to SYSCALL anyway, RDX must survive.
+ * KVM's short way for timer deadlines and IPIs takes WRMSR's registers. RCX is lost to
+ * SYSCALL anyway, RDX must survive.
  */
 static bool wrmsr_irqoff(struct kvm_vcpu *vcpu)
 {
@@ -592,7 +498,7 @@ static bool wrmsr_irqoff(struct kvm_vcpu *vcpu)
 }
 
 /**
- * ring1_hypercall_irqoff - the same with interrupts off, if the call can do with it
+ * ring1_hypercall_irqoff - run a hypercall that can do with interrupts off
  * @vcpu:	caller
  *
  * Return: whether it is done; if not, nothing has changed.
@@ -601,8 +507,22 @@ bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu)
 {
 	u64 nr = kvm_rax_read(vcpu);
 
-	if (nr == RING1_HC_WRMSR ? !wrmsr_irqoff(vcpu) : dispatch(vcpu, true) == -EAGAIN)
+	lockdep_assert_irqs_disabled();
+	if (nr == RING1_HC_WRMSR) {
+		if (!wrmsr_irqoff(vcpu))
+			return false;
+	} else if (dispatch(vcpu, true) == -EAGAIN) {
 		return false;
+	}
 	account(vcpu, nr);
 	return true;
+}
+
+/* What KVM puts in place of a guest's VMCALL or VMMCALL. */
+void ring1_patch_hypercall(struct kvm_vcpu *vcpu, unsigned char *code)
+{
+	/* VMCALL and VMMCALL belong to a hypervisor above us: UD2, and a NOP. */
+	static const u8 ud2[] = { 0x0f, 0x0b, 0x90 };
+
+	memcpy(code, ud2, sizeof(ud2));
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Module init and exit, and the table by which KVM calls everything else.
+ * Module init and exit, and the table by which KVM calls everything else. What is a
+ * function here has the same answer for every guest.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/module.h>
-#include "lapic.h"
 #include "mmu.h"
-#include "pmu.h"
 #include "x86.h"
 #include "mitigations.h"
 #include "ring1.h"
@@ -46,13 +45,6 @@ static void vcpu_nop(struct kvm_vcpu *vcpu)
 {
 }
 
-/* The MMU caches of a vCPU follow its CPUID; so do the bits CR4 may have. */
-static void vcpu_after_set_cpuid(struct kvm_vcpu *vcpu)
-{
-	/* Pinned bits are read back whatever the guest's CPUID says (regs.c). */
-	vcpu->arch.cr4_guest_rsvd_bits &= ~(X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_UMIP);
-}
-
 static void cache_reg(struct kvm_vcpu *vcpu, enum kvm_reg reg)
 {
 	/* All registers are always there. */
@@ -62,49 +54,6 @@ static void cache_reg(struct kvm_vcpu *vcpu, enum kvm_reg reg)
 static int vcpu_pre_run(struct kvm_vcpu *vcpu)
 {
 	return 1;
-}
-
-/* SYSCALL has moved RIP already; whatever else gets here was faulting. */
-static int skip_emulated_instruction(struct kvm_vcpu *vcpu)
-{
-	if (to_ring1(vcpu)->exit.vector == RING1_EXIT_HYPERCALL)
-		return 1;
-	return kvm_emulate_instruction(vcpu, EMULTYPE_SKIP) ? 1 : 0;
-}
-
-static void set_interrupt_shadow(struct kvm_vcpu *vcpu, int mask)
-{
-	to_ring1(vcpu)->int_shadow = mask;
-}
-
-static u32 get_interrupt_shadow(struct kvm_vcpu *vcpu)
-{
-	return to_ring1(vcpu)->int_shadow;
-}
-
-static void patch_hypercall(struct kvm_vcpu *vcpu, unsigned char *code)
-{
-	/* VMCALL and VMMCALL belong to a hypervisor above us: UD2, and a NOP. */
-	static const u8 ud2[] = { 0x0f, 0x0b, 0x90 };
-
-	memcpy(code, ud2, sizeof(ud2));
-}
-
-static bool get_nmi_mask(struct kvm_vcpu *vcpu)
-{
-	return to_ring1(vcpu)->nmi_masked;
-}
-
-static void set_nmi_mask(struct kvm_vcpu *vcpu, bool masked)
-{
-	to_ring1(vcpu)->nmi_masked = masked;
-}
-
-static void deliver_interrupt(struct kvm_lapic *apic, int delivery_mode, int trig_mode, int vector)
-{
-	kvm_lapic_set_irr(vector, apic);
-	kvm_make_request(KVM_REQ_EVENT, apic->vcpu);
-	kvm_vcpu_kick(apic->vcpu);
 }
 
 static bool has_wbinvd_exit(void)
@@ -129,18 +78,6 @@ static void write_tsc_offset(struct kvm_vcpu *vcpu)
 	vcpu->arch.tsc_offset = 0;
 }
 
-static void get_exit_info(struct kvm_vcpu *vcpu, u32 *reason, u64 *info1, u64 *info2,
-			  u32 *intr_info, u32 *error_code)
-{
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-
-	*reason = v->exit.vector;
-	*info1 = v->exit.error;
-	*info2 = v->fault_gva;
-	*intr_info = 0;
-	*error_code = v->exit.error;
-}
-
 static int check_intercept(struct kvm_vcpu *vcpu, struct x86_instruction_info *info,
 			   enum x86_intercept_stage stage, struct x86_exception *exception)
 {
@@ -152,23 +89,6 @@ static int check_emulate_instruction(struct kvm_vcpu *vcpu, int emul_type, void 
 {
 	return X86EMUL_CONTINUE;
 }
-
-#ifdef CONFIG_KVM_SMM
-static int no_smi(struct kvm_vcpu *vcpu, bool for_injection)
-{
-	return 0;
-}
-
-static int no_enter_smm(struct kvm_vcpu *vcpu, union kvm_smram *smram)
-{
-	return -EOPNOTSUPP;
-}
-
-static int no_leave_smm(struct kvm_vcpu *vcpu, const union kvm_smram *smram)
-{
-	return -EOPNOTSUPP;
-}
-#endif
 
 static bool apic_init_signal_blocked(struct kvm_vcpu *vcpu)
 {
@@ -199,7 +119,7 @@ static struct kvm_x86_ops ring1_ops __initdata = {
 	.vcpu_create = ring1_vcpu_create,
 	.vcpu_free = ring1_vcpu_free,
 	.vcpu_reset = ring1_vcpu_reset,
-	.vcpu_after_set_cpuid = vcpu_after_set_cpuid,
+	.vcpu_after_set_cpuid = ring1_vcpu_after_set_cpuid,
 	.vcpu_load = ring1_vcpu_load,
 	.vcpu_put = ring1_vcpu_put,
 	.prepare_switch_to_guest = ring1_prepare_switch_to_guest,
@@ -242,11 +162,11 @@ static struct kvm_x86_ops ring1_ops __initdata = {
 	.vcpu_run = ring1_vcpu_run,
 	.handle_exit = ring1_handle_exit,
 	.handle_exit_irqoff = ring1_handle_exit_irqoff,
-	.skip_emulated_instruction = skip_emulated_instruction,
-	.set_interrupt_shadow = set_interrupt_shadow,
-	.get_interrupt_shadow = get_interrupt_shadow,
-	.patch_hypercall = patch_hypercall,
-	.get_exit_info = get_exit_info,
+	.skip_emulated_instruction = ring1_skip_emulated_instruction,
+	.set_interrupt_shadow = ring1_set_interrupt_shadow,
+	.get_interrupt_shadow = ring1_get_interrupt_shadow,
+	.patch_hypercall = ring1_patch_hypercall,
+	.get_exit_info = ring1_get_exit_info,
 	.check_intercept = check_intercept,
 	.check_emulate_instruction = check_emulate_instruction,
 	.has_wbinvd_exit = has_wbinvd_exit,
@@ -257,11 +177,11 @@ static struct kvm_x86_ops ring1_ops __initdata = {
 	.cancel_injection = ring1_cancel_injection,
 	.interrupt_allowed = ring1_interrupt_allowed,
 	.nmi_allowed = ring1_nmi_allowed,
-	.get_nmi_mask = get_nmi_mask,
-	.set_nmi_mask = set_nmi_mask,
+	.get_nmi_mask = ring1_get_nmi_mask,
+	.set_nmi_mask = ring1_set_nmi_mask,
 	.enable_nmi_window = ring1_enable_nmi_window,
 	.enable_irq_window = ring1_enable_irq_window,
-	.deliver_interrupt = deliver_interrupt,
+	.deliver_interrupt = ring1_deliver_interrupt,
 	.refresh_apicv_exec_ctrl = vcpu_nop,
 	.apic_init_signal_blocked = apic_init_signal_blocked,
 	.vcpu_deliver_sipi_vector = kvm_vcpu_deliver_sipi_vector,
@@ -273,101 +193,27 @@ static struct kvm_x86_ops ring1_ops __initdata = {
 	.setup_mce = vcpu_nop,
 
 #ifdef CONFIG_KVM_SMM
-	.smi_allowed = no_smi,
-	.enter_smm = no_enter_smm,
-	.leave_smm = no_leave_smm,
+	.smi_allowed = ring1_smi_allowed,
+	.enter_smm = ring1_enter_smm,
+	.leave_smm = ring1_leave_smm,
 	.enable_smi_window = vcpu_nop,
 #endif
 
 	.nested_ops = &nested_ops,
 };
 
-/* No virtual PMU: no counter exists, no MSR is valid. */
-static struct kvm_pmc *pmu_no_counter(struct kvm_vcpu *vcpu, unsigned int idx, u64 *mask)
-{
-	return NULL;
-}
-
-static struct kvm_pmc *pmu_no_msr(struct kvm_vcpu *vcpu, u32 msr)
-{
-	return NULL;
-}
-
-static int pmu_check_rdpmc_early(struct kvm_vcpu *vcpu, unsigned int idx)
-{
-	return -EINVAL;
-}
-
-static bool pmu_is_valid_msr(struct kvm_vcpu *vcpu, u32 msr)
-{
-	return false;
-}
-
-static int pmu_access_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
-{
-	return 1;
-}
-
-static struct kvm_pmu_ops ring1_pmu_ops __initdata = {
-	.rdpmc_ecx_to_pmc = pmu_no_counter,
-	.msr_idx_to_pmc = pmu_no_msr,
-	.check_rdpmc_early = pmu_check_rdpmc_early,
-	.is_valid_msr = pmu_is_valid_msr,
-	.get_msr = pmu_access_msr,
-	.set_msr = pmu_access_msr,
-	.refresh = vcpu_nop,
-	.init = vcpu_nop,
-	.EVENTSEL_EVENT = 0,
-	.MAX_NR_GP_COUNTERS = 0,
-	.MIN_NR_GP_COUNTERS = 0,
-};
-
-static void __init set_cpu_caps(void)
-{
-	kvm_set_cpu_caps();
-	kvm_caps.supported_xss = 0;
-	kvm_caps.supported_perf_cap = 0;
-
-	/* Ring 1 cannot execute it, and CR3 is ours. */
-	kvm_cpu_cap_clear(X86_FEATURE_XSAVES);
-	kvm_cpu_cap_clear(X86_FEATURE_PCID);
-	kvm_cpu_cap_clear(X86_FEATURE_INVPCID);
-	kvm_cpu_cap_clear(X86_FEATURE_LA57);
-	/* SPEC_CTRL is the host's; a guest that wrote it would exit each time. */
-	kvm_cpu_cap_clear(X86_FEATURE_SPEC_CTRL);
-	kvm_cpu_cap_clear(X86_FEATURE_INTEL_STIBP);
-	kvm_cpu_cap_clear(X86_FEATURE_SPEC_CTRL_SSBD);
-	kvm_cpu_cap_clear(X86_FEATURE_AMD_IBRS);
-	kvm_cpu_cap_clear(X86_FEATURE_AMD_STIBP);
-	kvm_cpu_cap_clear(X86_FEATURE_AMD_SSBD);
-	kvm_cpu_cap_clear(X86_FEATURE_VIRT_SSBD);
-	kvm_cpu_cap_clear(X86_FEATURE_AMD_PSFD);
-	kvm_cpu_cap_clear(X86_FEATURE_AUTOIBRS);
-	kvm_cpu_cap_clear(X86_FEATURE_LAM);
-	/* #NM for a disabled AMX state would have to be told from the guest's own. */
-	kvm_cpu_cap_clear(X86_FEATURE_XFD);
-	kvm_cpu_cap_clear(X86_FEATURE_AMX_TILE);
-	kvm_cpu_cap_clear(X86_FEATURE_AMX_INT8);
-	kvm_cpu_cap_clear(X86_FEATURE_AMX_BF16);
-	/* What is not on in the host is not there for the guest. */
-	if (!(cr4_read_shadow() & X86_CR4_SMAP))
-		kvm_cpu_cap_clear(X86_FEATURE_SMAP);
-	if (!(cr4_read_shadow() & X86_CR4_UMIP))
-		kvm_cpu_cap_clear(X86_FEATURE_UMIP);
-}
-
 static int __init hardware_setup(void)
 {
 	int r;
 
-	r = ring1_uret_init();
+	r = ring1_vcpu_uret_init();
 	if (r)
 		return r;
 	kvm_enable_efer_bits(EFER_NX);
 	if (boot_cpu_has(X86_FEATURE_FXSR_OPT))
 		kvm_enable_efer_bits(EFER_FFXSR);
 	kvm_caps.supported_xcr0 &= ~XFEATURE_MASK_XTILE;
-	set_cpu_caps();
+	ring1_cpuid_init();
 	kvm_configure_mmu(false, 0, 0, PG_LEVEL_1G);
 	return 0;
 }

@@ -58,6 +58,7 @@ void ring1_mmu_sync_root(struct vcpu_ring1 *v)
 	const u64 *kvm;
 	unsigned int i;
 
+	lockdep_assert_irqs_disabled();
 	if (!v->root_stale && !v->fault_pending)
 		return;
 	if (!VALID_PAGE(v->kvm_root)) {

@@ -8,7 +8,7 @@
 #include "x86.h"
 #include "ring1.h"
 
-/* Where a plain 64-bit MSR lives; NULL if it is not one of those. */
+/* Where a plain 64-bit MSR lives; NULL for any other MSR. */
 static u64 *plain_msr(struct vcpu_ring1 *v, u32 index)
 {
 	switch (index) {
@@ -37,7 +37,7 @@ static u64 *plain_msr(struct vcpu_ring1 *v, u32 index)
 	}
 }
 
-/* The GS base that is not in use. In a PV guest's kernel it is the user's. */
+/* The GS base that is not in use: in a PV guest's kernel, the user's. */
 static u64 get_kernel_gs_base(struct vcpu_ring1 *v)
 {
 	if (!ring1_is_pv(v))
@@ -45,7 +45,7 @@ static u64 get_kernel_gs_base(struct vcpu_ring1 *v)
 	return v->user ? v->setup.kernel_gs : READ_ONCE(v->shared->user_gs);
 }
 
-void ring1_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value)
+void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value)
 {
 	v->kernel_gs_base = value;
 	if (ring1_is_pv(v) && !v->user)
@@ -59,7 +59,7 @@ int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 
 	if (plain) {
 		if (msr->index == MSR_FS_BASE)
-			ring1_save_segments(v);
+			ring1_segments_sync(v);
 		msr->data = *plain;
 		return 0;
 	}
@@ -93,17 +93,17 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 
 	if (plain) {
 		if (msr->index == MSR_FS_BASE)
-			ring1_take_segments(v);
+			ring1_segments_claim(v);
 		*plain = msr->data;
-		return msr->index == MSR_TSC_AUX ? ring1_load_tsc_aux(v) : 0;
+		return msr->index == MSR_TSC_AUX ? ring1_vcpu_load_tsc_aux(v) : 0;
 	}
 
 	switch (msr->index) {
 	case MSR_KERNEL_GS_BASE:
-		ring1_set_kernel_gs_base(v, msr->data);
+		ring1_msr_set_kernel_gs_base(v, msr->data);
 		return 0;
 	case MSR_IA32_SPEC_CTRL:
-		/* Hidden from the guest: each of its system calls would exit. */
+		/* SPEC_CTRL is hidden from the guest, whose system calls would all exit. */
 		if (!msr->host_initiated)
 			return 1;
 		v->spec_ctrl = msr->data;
@@ -117,7 +117,7 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	case MSR_P6_EVNTSEL0 ... MSR_P6_EVNTSEL1:
 	case MSR_P6_PERFCTR0 ... MSR_P6_PERFCTR1:
 		/*
-		 * No counter is there, and writes are lost: as kvm.ko has it, but it
+		 * No counter is there, and writes are lost: as kvm.ko has it, but kvm.ko
 		 * logs an error whenever a guest's boot probes for them.
 		 */
 		return 0;

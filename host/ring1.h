@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The monitor's own types, and what each file offers to the others, under the
- * name of the file that defines it. The interface to the guest is ring1_abi.h.
+ * name of the file that defines it. A file calls those above its own name, and no
+ * other. The interface to the guest is ring1_abi.h.
  */
 #ifndef _RING1_H
 #define _RING1_H
@@ -100,7 +101,7 @@ enum ring1_stat {
 	RING1_STAT_EXCEPTION,		/* handed on to the guest */
 	RING1_STAT_SYSCALL,		/* trap guests only */
 	RING1_STAT_EMULATE,		/* modes the guest world cannot run */
-	RING1_STAT_REWIND,		/* windows repeated */
+	RING1_STAT_REWIND,		/* restart ranges begun again */
 	RING1_STAT_ABORT,		/* entries given up for an NMI */
 	RING1_STAT_NOTED,		/* NMIs that hit the switcher elsewhere */
 	RING1_NR_STATS
@@ -149,7 +150,7 @@ struct vcpu_ring1 {
 	/* Host state parked while the guest's is in the registers. */
 	bool			loaded;		/* prepare_switch_to_guest() ran */
 	bool			segments_live;	/* the registers know the guest's selectors best */
-	bool			guest_selectors;	/* they may have been loaded from its GDT */
+	bool			guest_selectors;	/* registers may hold the guest GDT's */
 	bool			pge_off;
 	u16			host_ds, host_es, host_fs, host_gs, host_ldt;
 	u64			host_fs_base, host_kernel_gs_base, host_cr3;
@@ -174,6 +175,17 @@ static inline bool ring1_is_pv(const struct vcpu_ring1 *v)
 	return v->shared;
 }
 
+/* gates.c */
+int ring1_check_host(void);
+int ring1_check_processor(void);
+
+/* cpuid.c */
+void ring1_cpuid_init(void);
+void ring1_vcpu_after_set_cpuid(struct kvm_vcpu *vcpu);
+
+/* pmu.c */
+extern struct kvm_pmu_ops ring1_pmu_ops;
+
 /* region.c */
 int ring1_region_init(void);
 void ring1_region_exit(void);
@@ -189,9 +201,6 @@ void ring1_desc_init(struct vcpu_ring1 *v);
 bool ring1_desc_allowed(u64 desc);
 bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc);
 void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed);
-bool ring1_selector_loadable(const struct vcpu_ring1 *v, u16 selector);
-u64 ring1_selector_base(const struct vcpu_ring1 *v, u16 selector);
-void ring1_segment_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var);
 
 /* mmu.c */
 void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level);
@@ -200,67 +209,17 @@ void ring1_flush_tlb_gva(struct kvm_vcpu *vcpu, gva_t gva);
 void ring1_mmu_sync_root(struct vcpu_ring1 *v);
 int ring1_mmu_fault(struct kvm_vcpu *vcpu);
 
-/* vcpu.c */
-int ring1_vcpu_create(struct kvm_vcpu *vcpu);
-void ring1_vcpu_free(struct kvm_vcpu *vcpu);
-void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event);
-void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
-void ring1_vcpu_put(struct kvm_vcpu *vcpu);
-void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu);
-void ring1_save_segments(struct vcpu_ring1 *v);
-void ring1_take_segments(struct vcpu_ring1 *v);
-int ring1_load_tsc_aux(struct vcpu_ring1 *v);
-int ring1_uret_init(void);
-
-/* run.c */
-fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags);
-void ring1_handle_exit_irqoff(struct kvm_vcpu *vcpu);
-
-/* world.S */
-asmlinkage void ring1_switch(struct vcpu_ring1 *v);
-asmlinkage void ring1_call_nmi(void);
-asmlinkage void ring1_call_gate(unsigned long offset);
-
-/* exit.c */
-int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath);
-int ring1_kill(struct kvm_vcpu *vcpu, const char *why, u64 detail);
-
-/* event.c */
-void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected);
-void ring1_inject_nmi(struct kvm_vcpu *vcpu);
-void ring1_inject_exception(struct kvm_vcpu *vcpu);
-void ring1_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector);
-void ring1_cancel_injection(struct kvm_vcpu *vcpu);
-int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection);
-int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection);
-void ring1_enable_irq_window(struct kvm_vcpu *vcpu);
-void ring1_enable_nmi_window(struct kvm_vcpu *vcpu);
-void ring1_recheck_events(struct vcpu_ring1 *v);
-void ring1_unmask_nmi(struct vcpu_ring1 *v);
-void ring1_desc_sync(struct vcpu_ring1 *v);
-bool ring1_get_vif(struct vcpu_ring1 *v);
-void ring1_set_vif(struct vcpu_ring1 *v, bool on);
-u64 ring1_user_gs(struct vcpu_ring1 *v);
-void ring1_enter_user(struct vcpu_ring1 *v);
-void ring1_enter_kernel(struct vcpu_ring1 *v);
-
-/* emulate.c */
-int ring1_emulate(struct kvm_vcpu *vcpu);
-int ring1_emulate_one(struct kvm_vcpu *vcpu);
-int ring1_kvm_emulate(struct kvm_vcpu *vcpu, int type);
-int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp, u64 ss,
-		       bool unmask_nmi);
-
-/* hypercall.c */
-int ring1_hypercall(struct kvm_vcpu *vcpu);
-bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu);
-void ring1_pv_stop(struct vcpu_ring1 *v);
-
-/* regs.c */
-void ring1_check_selectors(struct vcpu_ring1 *v);
+/* segments.c */
+bool ring1_segments_loadable(const struct vcpu_ring1 *v, u16 selector);
+void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var);
+void ring1_segments_sync(struct vcpu_ring1 *v);
+void ring1_segments_claim(struct vcpu_ring1 *v);
+void ring1_segments_check(struct vcpu_ring1 *v);
 u64 ring1_get_segment_base(struct kvm_vcpu *vcpu, int seg);
 void ring1_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
 void ring1_set_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg);
+
+/* regs.c */
 int ring1_get_cpl(struct kvm_vcpu *vcpu);
 void ring1_get_cs_db_l_bits(struct kvm_vcpu *vcpu, int *db, int *l);
 bool ring1_is_valid_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
@@ -276,19 +235,95 @@ unsigned long ring1_get_rflags(struct kvm_vcpu *vcpu);
 void ring1_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
 bool ring1_get_if_flag(struct kvm_vcpu *vcpu);
 void ring1_set_dr7(struct kvm_vcpu *vcpu, unsigned long value);
+bool ring1_regs_get_vif(struct vcpu_ring1 *v);
+void ring1_regs_set_vif(struct vcpu_ring1 *v, bool on);
+u64 ring1_regs_user_gs(struct vcpu_ring1 *v);
+void ring1_regs_to_user(struct vcpu_ring1 *v);
+void ring1_regs_to_kernel(struct vcpu_ring1 *v);
+
+/* pv.c */
+int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa);
+void ring1_pv_stop(struct vcpu_ring1 *v);
+const struct ring1_restart_range *ring1_pv_restart_range(struct vcpu_ring1 *v);
+void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_restart_range *range);
+void ring1_pv_deliver(struct vcpu_ring1 *v, unsigned int vector, u32 error);
+int ring1_pv_syscall(struct kvm_vcpu *vcpu, u64 entry);
+int ring1_pv_sysenter(struct kvm_vcpu *vcpu);
+
+/* trap.c */
+void ring1_trap_sync_desc(struct vcpu_ring1 *v);
+bool ring1_trap_gate_open(struct vcpu_ring1 *v, unsigned int vector);
+void ring1_trap_deliver(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error);
+int ring1_trap_syscall(struct kvm_vcpu *vcpu, u64 target);
+int ring1_trap_sysenter(struct kvm_vcpu *vcpu);
+
+/* stats.c */
+void ring1_stats_create(struct kvm *kvm);
+
+/* vcpu.c */
+int ring1_vcpu_create(struct kvm_vcpu *vcpu);
+void ring1_vcpu_free(struct kvm_vcpu *vcpu);
+void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event);
+void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
+void ring1_vcpu_put(struct kvm_vcpu *vcpu);
+void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu);
+int ring1_vcpu_load_tsc_aux(struct vcpu_ring1 *v);
+int ring1_vcpu_uret_init(void);
 
 /* msr.c */
 int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
-void ring1_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value);
+void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value);
 int ring1_get_feature_msr(u32 index, u64 *data);
 bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
 
-/* gates.c */
-int ring1_check_host(void);
-int ring1_check_processor(void);
+/* event.c */
+void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected);
+void ring1_inject_nmi(struct kvm_vcpu *vcpu);
+void ring1_inject_exception(struct kvm_vcpu *vcpu);
+void ring1_event_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector);
+void ring1_cancel_injection(struct kvm_vcpu *vcpu);
+int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection);
+int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection);
+void ring1_enable_irq_window(struct kvm_vcpu *vcpu);
+void ring1_enable_nmi_window(struct kvm_vcpu *vcpu);
+void ring1_event_recheck(struct vcpu_ring1 *v);
+void ring1_event_unmask_nmi(struct vcpu_ring1 *v);
+void ring1_set_interrupt_shadow(struct kvm_vcpu *vcpu, int mask);
+u32 ring1_get_interrupt_shadow(struct kvm_vcpu *vcpu);
+bool ring1_get_nmi_mask(struct kvm_vcpu *vcpu);
+void ring1_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked);
+void ring1_deliver_interrupt(struct kvm_lapic *apic, int delivery_mode, int trig_mode, int vector);
+#ifdef CONFIG_KVM_SMM
+int ring1_smi_allowed(struct kvm_vcpu *vcpu, bool for_injection);
+int ring1_enter_smm(struct kvm_vcpu *vcpu, union kvm_smram *smram);
+int ring1_leave_smm(struct kvm_vcpu *vcpu, const union kvm_smram *smram);
+#endif
 
-/* stats.c */
-void ring1_stats_create(struct kvm *kvm);
+/* emulate.c */
+int ring1_emulate(struct kvm_vcpu *vcpu);
+int ring1_emulate_one(struct kvm_vcpu *vcpu);
+int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp, u64 ss,
+		       bool unmask_nmi);
+
+/* hypercall.c */
+int ring1_hypercall(struct kvm_vcpu *vcpu);
+bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu);
+void ring1_patch_hypercall(struct kvm_vcpu *vcpu, unsigned char *code);
+
+/* exit.c */
+int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath);
+int ring1_skip_emulated_instruction(struct kvm_vcpu *vcpu);
+void ring1_get_exit_info(struct kvm_vcpu *vcpu, u32 *reason, u64 *info1, u64 *info2,
+			 u32 *intr_info, u32 *error_code);
+
+/* world.S */
+asmlinkage void ring1_switch(struct vcpu_ring1 *v);
+asmlinkage void ring1_do_nmi_irqoff(void);
+asmlinkage void ring1_do_interrupt_irqoff(unsigned long offset);
+
+/* run.c */
+fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags);
+void ring1_handle_exit_irqoff(struct kvm_vcpu *vcpu);
 
 #endif /* _RING1_H */

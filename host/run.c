@@ -105,7 +105,10 @@ static void prepare_enter(struct vcpu_ring1 *v)
 	u16 ldt = kvm_read_ldt();
 	bool close;
 
-	/* By an interrupt, of another thread's modify_ldt(). It is an address of the host's. */
+	/*
+	 * Another thread's modify_ldt() loads the LDT by IPI. LDTR would name a host
+	 * address in the guest world.
+	 */
 	if (unlikely(ldt)) {
 		v->host_ldt = ldt;
 		kvm_load_ldt(0);
@@ -115,7 +118,7 @@ static void prepare_enter(struct vcpu_ring1 *v)
 	if (unlikely(v->user_closed != close))
 		ring1_desc_close_user(v, close);
 	if (unlikely(v->conf->segments)) {
-		ring1_check_selectors(v);
+		ring1_segments_check(v);
 		v->guest_selectors = true;
 	}
 	if (unlikely(v->conf->parked)) {
@@ -145,16 +148,19 @@ static void collect_exit(struct vcpu_ring1 *v)
 	if (exit->vector & RING1_EXIT_SWITCHER)
 		return;
 
-	/* It lasts for one instruction, which may be still to come. */
+	/*
+	 * The interrupt shadow ends with the next instruction; if RIP has not moved,
+	 * that one is still to come.
+	 */
 	if (unlikely(v->int_shadow) && kvm_rip_read(&v->vcpu) != v->enter_ip)
 		v->int_shadow = 0;
 	v->gs_base = v->host->guest_gs;
 	v->rflags = (exit->flags & GUEST_RFLAGS) | X86_EFLAGS_FIXED;
 	v->user = (exit->cs & SEGMENT_RPL_MASK) == 3;
 	if (v->user) {
-		ring1_segment_fill(v, exit->cs, &v->segment[VCPU_SREG_CS]);
-		ring1_segment_fill(v, exit->ss, &v->segment[VCPU_SREG_SS]);
-		/* Without a trap, by IRETQ, which would have unmasked them. */
+		ring1_segments_fill(v, exit->cs, &v->segment[VCPU_SREG_CS]);
+		ring1_segments_fill(v, exit->ss, &v->segment[VCPU_SREG_SS]);
+		/* Ring 3 is reached by IRETQ, without a trap; NMIs are unmasked by it. */
 		if (!ring1_is_pv(v))
 			v->nmi_masked = false;
 	}
@@ -263,7 +269,7 @@ static noinstr void enter_exit(struct vcpu_ring1 *v)
 	if (unlikely(ring1_mitigate & (RING1_MITIGATE_DIVIDER | RING1_MITIGATE_MMIO)))
 		clear_residue(&v->vcpu);
 	ring1_switch(v);
-	/* Before a fault of the host's overwrites it. */
+	/* Before a fault of the host's overwrites CR2. */
 	if (v->exit.vector == X86_TRAP_PF)
 		v->fault_gva = native_read_cr2();
 	guest_state_exit_irqoff();
@@ -290,6 +296,7 @@ static void handle_nmi_mc(struct vcpu_ring1 *v)
 	u64 vector = v->exit.vector;
 	u64 notes = vector == RING1_EXIT_ABORT ? v->stack->notes : 0;
 
+	lockdep_assert_irqs_disabled();
 	if (v->host->nmi) {
 		v->stat[RING1_STAT_NOTED]++;
 		notes |= RING1_NOTE_NMI;
@@ -305,7 +312,7 @@ static void handle_nmi_mc(struct vcpu_ring1 *v)
 		machine_check(kvm_rip_read(&v->vcpu), vector & RING1_EXIT_SWITCHER);
 	if (vector == X86_TRAP_NMI || notes & RING1_NOTE_NMI) {
 		kvm_before_interrupt(&v->vcpu, KVM_HANDLING_NMI);
-		ring1_call_nmi();
+		ring1_do_nmi_irqoff();
 		kvm_after_interrupt(&v->vcpu);
 	}
 }
@@ -324,7 +331,7 @@ static void turn_xfd_into_ud(struct vcpu_ring1 *v)
 	v->exit.vector = X86_TRAP_UD;
 }
 
-/* What the next fault, interrupt or CPU would overwrite. */
+/* Save what the next fault, interrupt or CPU would overwrite. */
 static void finish_exit(struct vcpu_ring1 *v)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
@@ -351,14 +358,15 @@ static bool is_host_interrupt(const struct vcpu_ring1 *v, u64 vector)
 	       !(vector == IA32_SYSCALL_VECTOR && v->conf->int80);
 }
 
-/* It is acknowledged already: the host's handler must have it. */
+/* The interrupt is acknowledged already: the host's handler must have it. */
 static void handle_host_interrupt(struct kvm_vcpu *vcpu, u64 vector)
 {
 	struct desc_ptr idt;
 
+	lockdep_assert_irqs_disabled();
 	store_idt(&idt);
 	kvm_before_interrupt(vcpu, KVM_HANDLING_IRQ);
-	ring1_call_gate(gate_offset((gate_desc *)idt.address + vector));
+	ring1_do_interrupt_irqoff(gate_offset((gate_desc *)idt.address + vector));
 	kvm_after_interrupt(vcpu);
 	vcpu->arch.at_instruction_boundary = true;
 }
@@ -396,7 +404,7 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 		return false;
 	}
 	v->exit.vector = RING1_EXIT_HANDLED;
-	ring1_recheck_events(v);
+	ring1_event_recheck(v);
 	if (must_leave(vcpu))
 		return false;
 	/* The interrupt's handler may have turned on PEBS or BTS, see park_host_msrs(). */
@@ -411,6 +419,8 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u64 xcr0 = hardware_xcr0(vcpu);
 	bool may_reenter;
+
+	lockdep_assert_irqs_disabled();
 
 	/* Injected events are delivered, see event.c. */
 	ring1_cancel_injection(vcpu);

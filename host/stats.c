@@ -21,7 +21,7 @@ static const char *const stat_names[RING1_NR_STATS] = {
 	[RING1_STAT_EXCEPTION]	= "exception_injected",
 	[RING1_STAT_SYSCALL]	= "syscall",
 	[RING1_STAT_EMULATE]	= "emulate_mode",
-	[RING1_STAT_REWIND]	= "window_rewind",
+	[RING1_STAT_REWIND]	= "rewind",
 	[RING1_STAT_ABORT]	= "enter_abort",
 	[RING1_STAT_NOTED]	= "nmi_noted",
 };

@@ -202,7 +202,7 @@ SYM_INNER_LABEL(ring1_text_enter, SYM_L_GLOBAL)
 	movq	STACK(park_dx), %rdx
 	cmpb	$0, CONF(segments)
 	je	.Lenter_gs
-/* ring1_check_selectors() compared them with the descriptors: no fault. */
+/* ring1_segments_check() compared them with the descriptors: no fault. */
 .Lenter_segments:
 	movw	HOST(ds), %ds
 	movw	HOST(es), %es

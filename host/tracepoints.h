@@ -6,8 +6,8 @@
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM kvm_ring1
 
-#if !defined(_RING1_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
-#define _RING1_TRACE_H
+#if !defined(_RING1_TRACEPOINTS_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _RING1_TRACEPOINTS_H
 
 #include <linux/tracepoint.h>
 #include "ring1-hypercalls.h"
@@ -22,7 +22,6 @@
 	{ RING1_EXIT_ABORT, "abort" },					\
 	{ RING1_EXIT_ENTER_FAULT, "enter_fault" },			\
 	{ RING1_EXIT_NMI_PENDING, "nmi_pending" },			\
-	{ RING1_EXIT_EMULATE, "emulate" },				\
 	{ 0, "DE" }, { 1, "DB" }, { 2, "NMI" }, { 3, "BP" }, { 4, "OF" },	\
 	{ 5, "BR" }, { 6, "UD" }, { 7, "NM" }, { 8, "DF" }, { 10, "TS" },	\
 	{ 11, "NP" }, { 12, "SS" }, { 13, "GP" }, { 14, "PF" },		\
@@ -146,7 +145,7 @@ TRACE_EVENT(ring1_kill,
 		  __entry->detail)
 );
 
-#endif /* _RING1_TRACE_H */
+#endif /* _RING1_TRACEPOINTS_H */
 
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH .

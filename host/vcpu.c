@@ -2,8 +2,8 @@
 /*
  * The life of a vCPU: its region, its registers at reset, and what of the guest
  * stays in the processor between exits while the VMM's thread keeps the CPU:
- * selectors, FS base, KERNEL_GS_BASE, the entry MSRs, and CR4.PGE off. All of
- * that goes away in ring1_vcpu_put(). What changes at every exit is run.c's.
+ * selectors (segments.c), FS base, KERNEL_GS_BASE, the entry MSRs, and CR4.PGE off.
+ * ring1_vcpu_put() takes all of them away. What changes at every exit is run.c's.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -28,8 +28,8 @@ static const u32 uret_msrs[] = {
 
 static int uret_slot[ARRAY_SIZE(uret_msrs)];
 
-/* Must come before kvm_set_cpu_caps(), which looks for MSR_TSC_AUX. */
-int __init ring1_uret_init(void)
+/* Register the MSRs before kvm_set_cpu_caps(), which looks for MSR_TSC_AUX. */
+int __init ring1_vcpu_uret_init(void)
 {
 	int i;
 
@@ -58,8 +58,8 @@ static void load_uret_msrs(struct vcpu_ring1 *v)
 			kvm_set_user_return_msr(uret_slot[i], value[i], -1ull);
 }
 
-/* The guest wrote it; if it is not loaded now it will be later. */
-int ring1_load_tsc_aux(struct vcpu_ring1 *v)
+/* The guest wrote TSC_AUX: load the value now, or with the other MSRs later. */
+int ring1_vcpu_load_tsc_aux(struct vcpu_ring1 *v)
 {
 	int r = 0;
 
@@ -133,7 +133,7 @@ void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event)
 	v->guest_idt = (struct desc_ptr) { .size = 0xffff };
 	v->guest_gdt = (struct desc_ptr) { .size = 0xffff };
 	v->gs_base = 0;
-	ring1_take_segments(v);
+	ring1_segments_claim(v);
 	v->host->ds = 0;
 	v->host->es = 0;
 	v->host->fs = 0;
@@ -174,37 +174,6 @@ void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 	host->gs_base = cpu_kernelmode_gs_base(cpu);
 }
 
-/**
- * ring1_save_segments - bring the guest's selectors and FS base into memory
- * @v:	vCPU; a no-op unless the processor holds them
- */
-void ring1_save_segments(struct vcpu_ring1 *v)
-{
-	/* A preemption brings them there, too, and takes them from the registers. */
-	preempt_disable();
-	if (v->segments_live) {
-		savesegment(ds, v->host->ds);
-		savesegment(es, v->host->es);
-		savesegment(fs, v->host->fs);
-		savesegment(gs, v->host->gs);
-		v->host->guest_fs = rdfsbase();
-	}
-	preempt_enable();
-}
-
-/**
- * ring1_take_segments - let memory have the guest's selectors and FS base
- * @v:	vCPU; what its caller changes behind this is loaded at the next enter
- */
-void ring1_take_segments(struct vcpu_ring1 *v)
-{
-	preempt_disable();
-	ring1_save_segments(v);
-	v->segments_live = false;
-	v->conf->segments = true;
-	preempt_enable();
-}
-
 void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
@@ -229,7 +198,7 @@ void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu)
 	v->loaded = true;
 }
 
-/* Also if it is the same one: the descriptor behind it was the guest's. */
+/* Reload even an equal selector: the hidden part came from the guest's GDT. */
 static bool must_restore(u16 now, u16 host)
 {
 	return now != host || host > 3;
@@ -243,7 +212,7 @@ static void prepare_switch_to_host(struct vcpu_ring1 *v)
 		return;
 	++v->vcpu.stat.host_state_reload;
 
-	ring1_save_segments(v);
+	ring1_segments_sync(v);
 	v->segments_live = false;
 	if (v->guest_selectors) {
 		savesegment(ds, now);
@@ -260,7 +229,7 @@ static void prepare_switch_to_host(struct vcpu_ring1 *v)
 			load_gs_index(v->host_gs);
 		v->guest_selectors = false;
 	}
-	/* Another thread may have removed it: the descriptor is stale then. */
+	/* Another thread may have removed the LDT: its descriptor is stale then. */
 	if (v->host_ldt && READ_ONCE(current->mm->context.ldt))
 		kvm_load_ldt(v->host_ldt);
 	wrfsbase(v->host_fs_base);
@@ -278,7 +247,7 @@ void ring1_vcpu_put(struct kvm_vcpu *vcpu)
 		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 	prepare_switch_to_host(v);
 	if (v->pge_off) {
-		/* Flushes all PCIDs, so the guest's translations as well. */
+		/* Setting PGE flushes all PCIDs, so the guest's translations as well. */
 		local_irq_save(flags);
 		cr4_set_bits_irqsoff(X86_CR4_PGE);
 		local_irq_restore(flags);

@@ -213,14 +213,14 @@ SYM_FUNC_END(ring1_switch)
 	RET
 .endm
 
-/* void ring1_call_nmi(void): IRQs off, preemption off. */
-SYM_FUNC_START(ring1_call_nmi)
+/* void ring1_do_nmi_irqoff(void): IRQs off, preemption off. */
+SYM_FUNC_START(ring1_do_nmi_irqoff)
 	CALL_GATE call, asm_exc_nmi_kvm_vmx
-SYM_FUNC_END(ring1_call_nmi)
+SYM_FUNC_END(ring1_do_nmi_irqoff)
 
 	.text
 
-/* void ring1_call_gate(unsigned long offset): IRQs off, preemption off. */
-SYM_FUNC_START(ring1_call_gate)
+/* void ring1_do_interrupt_irqoff(unsigned long offset): IRQs off, preemption off. */
+SYM_FUNC_START(ring1_do_interrupt_irqoff)
 	CALL_GATE CALL_NOSPEC, rdi
-SYM_FUNC_END(ring1_call_gate)
+SYM_FUNC_END(ring1_do_interrupt_irqoff)

@@ -95,15 +95,16 @@ struct ring1_frame {
 };
 
 /**
- * struct ring1_window - a range of guest kernel code that leaves the kernel
+ * struct ring1_restart_range - guest kernel code that the monitor starts over
  * @start:	first instruction, where the last test of @pending begins
  * @end:	first instruction behind the range
  *
- * In a window no event is delivered. One that arrives there is announced in
+ * A way out of the kernel. An interrupt that arrives in the range is announced in
  * @pending, the instruction pointer goes back to @start and GS gets the kernel's
- * base; so the code must be repeatable from any of its instructions.
+ * base; NMI, #DB and #MC are delivered as if they had hit @start. So the code must
+ * be repeatable from any of its instructions. Other exceptions are its own.
  */
-struct ring1_window {
+struct ring1_restart_range {
 	__u64	start;
 	__u64	end;
 };
@@ -122,25 +123,25 @@ struct ring1_window {
  * @entry_syscall64:	SYSCALL from 64-bit user code
  * @entry_syscall32:	SYSCALL from 32-bit user code
  * @entry_sysenter32:	SYSENTER
- * @window:		ways back to ring 3 and to ring 1; empty where start == end
+ * @restart:		ways back to ring 3 and to ring 1; empty where start == end
  *
  * All addresses are canonical and, except for @kernel_gs, in the upper half.
  * Copied once; later changes of the page do not matter.
  */
 struct ring1_setup {
-	__u32			abi_version;
-	__u32			reserved;
-	__u64			kernel_gs;
-	__u64			entry_user;
-	__u64			entry_kernel;
-	__u64			entry_db;
-	__u64			entry_nmi;
-	__u64			entry_mc;
-	__u64			entry_df;
-	__u64			entry_syscall64;
-	__u64			entry_syscall32;
-	__u64			entry_sysenter32;
-	struct ring1_window	window[2];
+	__u32				abi_version;
+	__u32				reserved;
+	__u64				kernel_gs;
+	__u64				entry_user;
+	__u64				entry_kernel;
+	__u64				entry_db;
+	__u64				entry_nmi;
+	__u64				entry_mc;
+	__u64				entry_df;
+	__u64				entry_syscall64;
+	__u64				entry_syscall32;
+	__u64				entry_sysenter32;
+	struct ring1_restart_range	restart[2];
 };
 
 /**

@@ -74,7 +74,7 @@ function human(x) {
 function is_reason(name) {
 	if (name ~ /^(exits|hypercall|exception_injected|page_fault_pt_write|page_fault_mmio)$/)
 		return 0
-	if (name ~ /^(interrupt|nmi|page_fault|io|privileged|syscall|emulate_mode|window_rewind)$/)
+	if (name ~ /^(interrupt|nmi|page_fault|io|privileged|syscall|emulate_mode|rewind)$/)
 		return 1
 	return name ~ /^(hypercall_|(io|irq|irq_window|halt|mmio|nmi_window|signal)_exits$|pf_taken$|insn_emulation$|invlpg$|hypercalls$)/
 }

@@ -39,7 +39,7 @@ function part(pc) {
 }
 
 $3 == "ring1_switch" { from["switch"] = address($1); next }
-$3 == "ring1_call_nmi" { to["switch"] = address($1); next }
+$3 == "ring1_do_nmi_irqoff" { to["switch"] = address($1); next }
 
 $1 == "kvm" || $1 == "kvm_ring1" {
 	from[$1] = address($NF ~ /^0x/ ? $NF : $(NF - 1))

@@ -633,7 +633,7 @@ static inline struct ring1_setup *make_setup(struct cpu *c)
 	for (i = 0; i < NR_ENTRIES; i++)
 		entry[i] = KERNEL(GPA_ENTRIES + i * 16);
 	for (i = 0; i < 2; i++)
-		setup->window[i].start = setup->window[i].end = KERNEL(GPA_ENTRIES);
+		setup->restart[i].start = setup->restart[i].end = KERNEL(GPA_ENTRIES);
 	return setup;
 }
 

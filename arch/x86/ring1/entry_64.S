@@ -12,8 +12,8 @@
  *
  * On the way back IRETQ runs natively; it cannot set the virtual interrupt flag
  * or exchange GS. From the test for waiting interrupts to IRETQ the code is a
- * window (struct ring1_window): if an event comes up there, the monitor starts it
- * over. Hence everything in a window can be repeated from its first instruction:
+ * restart range (struct ring1_restart_range): if an event comes up there, the monitor
+ * starts it over. Hence everything in it can be repeated from its first instruction:
  * RSP does not move, what is loaded comes from memory that is not written, and the
  * flags are of no account because IRETQ loads them.
  */
@@ -295,7 +295,7 @@ SYM_INNER_LABEL(ring1_win_kernel_end, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
 	UNWIND_HINT_IRET_REGS
 
-/* Interrupts stay off: nothing to test, and no window that would turn them on. */
+/* Interrupts stay off: nothing to test, and no restart range that would turn them on. */
 .Liret_kernel:
 	iretq
 
@@ -315,7 +315,7 @@ SYM_INNER_LABEL(ring1_win_kernel_end, SYM_L_GLOBAL)
 
 /*
  * An interrupt waits: the monitor returns and delivers it. In: RSP at the frame. In
- * the user's window RAX may hold the GS base, if the monitor began it again.
+ * the user's restart range RAX may hold the GS base, if the monitor began it again.
  */
 .Luser_hypercall:
 	UNWIND_HINT_IRET_REGS

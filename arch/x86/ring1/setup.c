@@ -77,7 +77,7 @@ void ring1_register(void)
 		.entry_syscall64	= (unsigned long)ring1_entry_SYSCALL_64,
 		.entry_syscall32	= (unsigned long)ring1_entry_SYSCALL32_ignore,
 		.entry_sysenter32	= (unsigned long)ring1_entry_SYSENTER_ignore,
-		.window	= {
+		.restart	= {
 			{ (unsigned long)ring1_win_user_begin, (unsigned long)ring1_win_user_end },
 			{ (unsigned long)ring1_win_kernel_begin,
 			  (unsigned long)ring1_win_kernel_end },

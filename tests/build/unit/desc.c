@@ -3,8 +3,9 @@
  * Claim:    a guest gets into its GDT nothing but empty descriptors and 32-bit data
  *           segments of ring 3, and the monitor's check of a selector agrees with
  *           what the processor would do with it
- * How:      host/desc.c over every combination of the bits that decide (type, S, DPL,
- *           P, AVL, L, D/B, G), with bases and limits from one end to the other
+ * How:      host/desc.c and host/segments.c over every combination of the bits that
+ *           decide (type, S, DPL, P, AVL, L, D/B, G), with bases and limits from one end
+ *           to the other
  * Catches:  a call gate, a conforming or 16-bit segment, a ring-1 segment let through
  */
 #include "kernel.h"
@@ -58,7 +59,19 @@ static inline unsigned long get_desc_limit(const struct desc_struct *d)
 	return d->limit0 | d->limit1 << 16;
 }
 
+#define is_long_mode(vcpu)		true
+#define is_protmode(vcpu)		true
+#define is_noncanonical_msr_address(address, vcpu) ((s64)(address) << 16 >> 16 != (s64)(address))
+#define savesegment(seg, value)		((value) = fake_loaded.seg)
+#define rdfsbase()			fake_loaded.fs_base
+
+static struct {
+	u16 ds, es, fs, gs;
+	unsigned long fs_base;
+} fake_loaded;
+
 #include "../../../host/desc.c"
+#include "../../../host/segments.c"
 
 /* The access and flag bits, 40 to 47 and 52 to 55, from the low 12 bits of n. */
 static u64 descriptor(unsigned int n)
@@ -171,7 +184,7 @@ TEST(what_is_loadable_does_not_fault)
 		make_vcpu();
 		ring1_desc_write(&v, RING1_GDT_TLS, tls[i]);
 		for (selector = 0; selector <= 0xffff; selector++) {
-			bool loadable = ring1_selector_loadable(&v, selector);
+			bool loadable = ring1_segments_loadable(&v, selector);
 
 			if (loadable)
 				ASSERT_TRUE(processor_loads(selector)) TH_LOG("%x", selector);
@@ -179,9 +192,9 @@ TEST(what_is_loadable_does_not_fault)
 			if (selector > 3 && loadable)
 				ASSERT_TRUE(((struct desc_struct *)v.gdt)[selector / 8].dpl == 3);
 		}
-		EXPECT_TRUE(ring1_selector_loadable(&v, GDT_ENTRY_DEFAULT_USER_DS * 8 + 3));
-		EXPECT_EQ(!!tls[i], ring1_selector_loadable(&v, RING1_GDT_TLS * 8 + 3));
-		EXPECT_FALSE(ring1_selector_loadable(&v, RING1_SS));
+		EXPECT_TRUE(ring1_segments_loadable(&v, GDT_ENTRY_DEFAULT_USER_DS * 8 + 3));
+		EXPECT_EQ(!!tls[i], ring1_segments_loadable(&v, RING1_GDT_TLS * 8 + 3));
+		EXPECT_FALSE(ring1_segments_loadable(&v, RING1_SS));
 	}
 }
 
@@ -201,11 +214,11 @@ TEST(closing_ring_3_takes_two_present_bits)
 		EXPECT_EQ(code ? 1ULL << 47 : 0, before[i] ^ v.gdt[i]);
 	}
 	/* Nor does the switcher load a selector of theirs then. */
-	EXPECT_FALSE(ring1_selector_loadable(&v, GDT_ENTRY_DEFAULT_USER_CS * 8 + 3));
+	EXPECT_FALSE(ring1_segments_loadable(&v, GDT_ENTRY_DEFAULT_USER_CS * 8 + 3));
 	ring1_desc_close_user(&v, false);
 	EXPECT_FALSE(v.user_closed);
 	EXPECT_EQ(0, memcmp(before, v.gdt, sizeof(before)));
-	EXPECT_TRUE(ring1_selector_loadable(&v, GDT_ENTRY_DEFAULT_USER_CS * 8 + 3));
+	EXPECT_TRUE(ring1_segments_loadable(&v, GDT_ENTRY_DEFAULT_USER_CS * 8 + 3));
 }
 
 TEST(segments_are_described_as_they_are)
@@ -214,15 +227,14 @@ TEST(segments_are_described_as_they_are)
 
 	make_vcpu();
 	ring1_desc_write(&v, RING1_GDT_TLS, 0xa1cff3b2c3d4ffff);
-	ring1_segment_fill(&v, RING1_GDT_TLS * 8 + 3, &var);
+	ring1_segments_fill(&v, RING1_GDT_TLS * 8 + 3, &var);
 	EXPECT_EQ(0xa1b2c3d4, var.base);
 	EXPECT_EQ(0xffffffff, var.limit);
 	EXPECT_EQ(3, var.dpl);
 	EXPECT_EQ(0, var.unusable);
-	EXPECT_EQ(0xa1b2c3d4, ring1_selector_base(&v, RING1_GDT_TLS * 8 + 3));
-	ring1_segment_fill(&v, 3, &var);
+	ring1_segments_fill(&v, 3, &var);
 	EXPECT_EQ(1, var.unusable);
-	ring1_segment_fill(&v, 0xfff8, &var);
+	ring1_segments_fill(&v, 0xfff8, &var);
 	EXPECT_EQ(1, var.unusable);
 }
 

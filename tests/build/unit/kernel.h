@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The kernel and the processor as host/'s files see them, faked: a unit test includes
- * this and then one such file. What the file reads comes from struct fake, which the
- * test fills; what it does to the processor is noted in order, by name and value.
+ * this and then one such file, or two. What a file reads comes from struct fake, which
+ * the test fills; what it does to the processor is noted in order, by name and value.
  * Kernel headers are empty files then, but for those that only define numbers and
  * layouts (Makefile). What belongs to the monitor itself is not faked here.
  */
@@ -37,6 +37,9 @@ typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
 #define likely(x)		(x)
 #define unlikely(x)		(x)
 #define __packed		__attribute__((packed))
+#define lockdep_assert_irqs_disabled()
+#define preempt_disable()
+#define preempt_enable()
 #define asmlinkage
 #define noinstr
 #define __init
@@ -74,6 +77,7 @@ struct list_head { struct list_head *next, *prev; };
 struct mm_struct;
 struct page;
 struct msr_data;
+struct kvm_lapic;
 struct kvm { int unused; };
 
 /* The processor. */

@@ -80,10 +80,10 @@ bool ring1_region_contains(gva_t gva)
 }
 
 void ring1_mmu_sync_root(struct vcpu_ring1 *v) { }
-void ring1_check_selectors(struct vcpu_ring1 *v) { }
+void ring1_segments_check(struct vcpu_ring1 *v) { }
 void ring1_cancel_injection(struct kvm_vcpu *vcpu) { }
-void ring1_recheck_events(struct vcpu_ring1 *v) { }
-void ring1_segment_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var) { }
+void ring1_event_recheck(struct vcpu_ring1 *v) { }
+void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var) { }
 
 void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed)
 {
@@ -93,12 +93,12 @@ void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed)
 
 bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu) { return false; }
 
-void ring1_call_nmi(void)
+void ring1_do_nmi_irqoff(void)
 {
 	fake_note("host NMI", 0, 0);
 }
 
-void ring1_call_gate(unsigned long offset)
+void ring1_do_interrupt_irqoff(unsigned long offset)
 {
 	fake_note("host interrupt", offset, 0);
 }

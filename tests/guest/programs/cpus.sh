@@ -8,7 +8,7 @@
 # Needs:    root; most of it two processors
 # Timeout:  300
 # Catches:  a vCPU that is not registered again after INIT; an NMI or IPI that is lost
-#           while its processor is halted, in user mode or in a window
+#           while its processor is halted, in user mode or in a restart range
 
 . "${0%/*}/../../lib/tap.sh"
 

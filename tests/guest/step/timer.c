@@ -7,7 +7,7 @@
  * Needs:    a machine on which an instruction takes a nanosecond (-icount shift=0) and all
  *           of this takes the same path each time: one processor, and a KVM that does not
  *           fire timers early
- * Catches:  a window of the kernel's that cannot be begun again at one of its instructions;
+ * Catches:  a restart range of the kernel's that cannot be begun again at one of its instructions;
  *           an event that overwrites the frame of another
  */
 #include <time.h>

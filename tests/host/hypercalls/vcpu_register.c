@@ -96,19 +96,19 @@ TEST_F(trap, entry_points_are_the_kernels)
 	EXPECT_EQ(0, try(c));
 }
 
-TEST_F(trap, windows_are_the_kernels)
+TEST_F(trap, restart_ranges_are_the_kernels)
 {
 	struct cpu *c = self->cpu;
 	unsigned int i, w;
 
 	for (w = 0; w < 2; w++) {
 		for (i = 0; i < ARRAY_SIZE(not_kernel); i++) {
-			make_setup(c)->window[w].start = not_kernel[i];
+			make_setup(c)->restart[w].start = not_kernel[i];
 			EXPECT_EQ(-EINVAL, try(c));
-			make_setup(c)->window[w].end = not_kernel[i];
+			make_setup(c)->restart[w].end = not_kernel[i];
 			EXPECT_EQ(-EINVAL, try(c));
 		}
-		make_setup(c)->window[w].start++;
+		make_setup(c)->restart[w].start++;
 		EXPECT_EQ(-EINVAL, try(c));
 	}
 }
