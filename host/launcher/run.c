@@ -8,15 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acpi.h"
-#include "console.h"
-#include "device.h"
-#include "end.h"
-#include "layout.h"
-#include "load.h"
-#include "ring1.h"
-#include "uart.h"
-#include "vm.h"
+#include "boot/acpi.h"
+#include "devices/console.h"
+#include "devices/bus.h"
+#include "machine/end.h"
+#include "machine/layout.h"
+#include "boot/load.h"
+#include "launcher.h"
+#include "devices/uart.h"
+#include "machine/vm.h"
 
 #define DEFAULT_MEM	(512 * MIB)
 #define MIN_MEM		(2 * MIB)

@@ -7,7 +7,7 @@
  * Needs:    nothing
  * Catches:  the host's topology shown to the guest; a trap guest told to use VMCALL
  */
-#include "vm.h"
+#include "machine/vm.h"
 #include "kselftest_harness.h"
 
 #define LEAVES	9

@@ -9,7 +9,7 @@
  */
 #include <linux/serial_reg.h>
 
-#include "uart.h"
+#include "devices/uart.h"
 #include "kselftest_harness.h"
 
 #define IIR_NONE	(0xc0 | UART_IIR_NO_INT)

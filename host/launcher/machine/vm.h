@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The virtual machine as KVM knows it. vm.c makes it, cpuid.c says what its
+ * processors are, vcpu.c makes them, exit.c runs them.
+ */
+#ifndef RING1_VM_H
+#define RING1_VM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/kvm.h>
+
+#include "machine/ram.h"
+
+struct vm {
+	struct ram ram;
+	unsigned int cpus;
+	bool trap;			/* the guest kernel makes no hypercalls */
+	int kvm_fd;
+	int fd;
+	struct kvm_cpuid2 *cpuid;	/* what this host can offer to a guest */
+};
+
+struct vcpu {
+	unsigned int id;
+	int fd;
+	struct kvm_run *run;
+};
+
+/* Fill in all but what the caller has set, ram, cpus and trap: 0, or -1 with the reason printed. */
+int vm_create(struct vm *vm);
+int vm_set_irq(const struct vm *vm, unsigned int irq, bool level);
+
+/* KVM's table for the host, and its adaptation to vCPU `id` of `cpus`. */
+struct kvm_cpuid2 *cpuid_supported(int kvm_fd);
+struct kvm_cpuid2 *cpuid_for_vcpu(const struct kvm_cpuid2 *supported, unsigned int id,
+				  unsigned int cpus, bool trap);
+
+/* Make all vCPUs and start their threads; vCPU 0 begins at `entry`. */
+int vcpu_create_all(struct vm *vm, uint64_t entry);
+int vcpu_start_all(const struct vm *vm);
+
+/* Run until the guest has ended. */
+void vcpu_run(const struct vcpu *vcpu);
+
+#endif
