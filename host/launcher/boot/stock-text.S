@@ -28,11 +28,12 @@
 #define PUSHF_POP_RAX		0x589c
 
 	.section .rodata
-	.globl	blob, blob_save_fl, blob_cpuid, blob_alternatives, blob_apply, blob_end
-blob:
+	.globl	stock_text, stock_text_save_fl, stock_text_cpuid, stock_text_alternatives
+	.globl	stock_text_apply, stock_text_end
+stock_text:
 
 /* unsigned long save_fl(void): no register is lost but RAX */
-blob_save_fl:
+stock_text_save_fl:
 	endbr64
 	IN_RING_1 pushfq, %eax, %al
 	popq	%rax
@@ -40,7 +41,7 @@ blob_save_fl:
 	.balign 16, 0xcc
 
 /* void cpuid(unsigned int *eax, unsigned int *ebx, unsigned int *ecx, unsigned int *edx) */
-blob_cpuid:
+stock_text_cpuid:
 	endbr64
 	pushq	%rbx
 	movq	%rsi, %r8
@@ -62,7 +63,7 @@ blob_cpuid:
  * modules: where PUSHF would be written over a call to save_fl, the call stays. Such a
  * record applies where Xen PV is not; make it one that applies where it is.
  */
-blob_alternatives:
+stock_text_alternatives:
 	endbr64
 	movq	%rdi, %rax
 1:	cmpq	%rsi, %rax
@@ -76,8 +77,8 @@ blob_alternatives:
 2:	addq	$ALT_SIZE, %rax
 	jmp	1b
 3:	.byte	0xe9			/* jmp apply_alternatives */
-blob_apply:
+stock_text_apply:
 	.long	0
-blob_end:
+stock_text_end:
 
 	.section .note.GNU-stack, "", @progbits

@@ -28,7 +28,7 @@
 #define MAX_PV_OPS		40	/* slots in front of save_fl's */
 #define FUNCTION_BYTES		32	/* in which a function shows what it is for */
 #define PADDING			0xcc
-#define BLOB_ALIGN		64
+#define TEXT_ALIGN		64
 #define CALL_SIZE		5
 
 #define NOTE_NAME		"ring1"	/* arch/x86/ring1/entry_64.S */
@@ -286,15 +286,15 @@ static unsigned int redirect_calls(const struct section *s, uint64_t from, uint6
 	return calls;
 }
 
-/* Room for the blob in the padding that ends the text. Address, or 0. */
+/* Room for stock-text.S in the padding that ends the text. Address, or 0. */
 static uint64_t find_room(const struct vmlinux *v)
 {
 	uint64_t used = v->text.size, start;
 
 	while (used && v->text.data[used - 1] == PADDING)
 		used--;
-	start = (used + 2 * BLOB_ALIGN - 1) & ~(BLOB_ALIGN - 1ULL);
-	if (start > v->text.size || v->text.size - start < (uint64_t)(blob_end - blob))
+	start = (used + 2 * TEXT_ALIGN - 1) & ~(TEXT_ALIGN - 1ULL);
+	if (start > v->text.size || v->text.size - start < (uint64_t)(stock_text_end - stock_text))
 		return 0;
 	return v->text.va + start;
 }
@@ -340,16 +340,16 @@ static int patch(struct vmlinux *v)
 	if (!room)
 		return unknown(v, "no room behind its text");
 
-	code = at_va(&v->text, room, blob_end - blob);
-	memcpy(code, blob, blob_end - blob);
-	disp = apply - (room + (blob_apply - blob) + 4);
-	memcpy(code + (blob_apply - blob), &disp, sizeof(disp));
+	code = at_va(&v->text, room, stock_text_end - stock_text);
+	memcpy(code, stock_text, stock_text_end - stock_text);
+	disp = apply - (room + (stock_text_apply - stock_text) + 4);
+	memcpy(code + (stock_text_apply - stock_text), &disp, sizeof(disp));
 	/* At boot, and for modules. */
-	if (redirect_calls(&v->init_text, apply, room + (blob_alternatives - blob)) +
-	    redirect_calls(&v->text, apply, room + (blob_alternatives - blob)) < 2)
+	if (redirect_calls(&v->init_text, apply, room + (stock_text_alternatives - stock_text)) +
+	    redirect_calls(&v->text, apply, room + (stock_text_alternatives - stock_text)) < 2)
 		return unknown(v, "no calls of apply_alternatives()");
-	set_slot(v, save_fl, room + (blob_save_fl - blob));
-	set_slot(v, cpuid, room + (blob_cpuid - blob));
+	set_slot(v, save_fl, room + (stock_text_save_fl - stock_text));
+	set_slot(v, cpuid, room + (stock_text_cpuid - stock_text));
 	memcpy(emu, cmpxchg16b, sizeof(cmpxchg16b));
 	memcpy(ss + 4, nop2, sizeof(nop2));
 	return 0;
