@@ -2,7 +2,8 @@
 /*
  * `ring1 bench`: what operations cost on this machine, in ticks of the TSC and in
  * nanoseconds. Where an emulator counts instructions (QEMU's -icount shift=0), a tick is
- * one that the whole machine has retired. Beside this file are the operations.
+ * one that the whole machine has retired. What operations need is in harness.c, the
+ * operations are in the other files here.
  *
  * Each is done n times and then 2n times. The difference of both is n operations, and
  * nothing of what goes with a measurement.
@@ -11,7 +12,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,6 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
@@ -70,10 +69,8 @@ struct cost {
 static struct result {
 	struct cost cost[MAX_REPEAT];
 	unsigned int done;
-	char reason[200];
+	char reason[BENCH_REASON_SIZE];
 } *result;
-
-uint64_t bench_not_counted;
 
 static struct {
 	bool json;
@@ -83,48 +80,6 @@ static struct {
 	unsigned long cpus[16];
 	unsigned int nr_cpus;
 } config = { .marks = -1, .cpus = { 1 }, .nr_cpus = 1 };
-
-static cpu_set_t allowed;
-
-uint64_t bench_ticks(void)
-{
-	uint32_t low, high;
-
-	asm volatile("lfence\n\trdtsc" : "=a" (low), "=d" (high) : : "memory");
-	return low | (uint64_t)high << 32;
-}
-
-uint64_t bench_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
-void bench_cannot(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(result->reason, sizeof(result->reason), fmt, args);
-	va_end(args);
-	_exit(1);
-}
-
-void bench_pin(unsigned int nth)
-{
-	cpu_set_t one;
-	int cpu;
-
-	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &allowed) && !nth--)
-			break;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	if (sched_setaffinity(0, sizeof(one), &one) && CPU_COUNT(&allowed) > 1)
-		bench_cannot("processor %d: %s", cpu, strerror(errno));
-}
 
 static const struct operation *find(const char *name)
 {
@@ -286,10 +241,10 @@ noreturn static void measure(const struct operation *op, unsigned int cpus)
 
 	if (op->run == run_command)
 		command = op->what;
-	if (op->cpus > (unsigned int)CPU_COUNT(&allowed))
+	if (op->cpus > (unsigned int)CPU_COUNT(&bench_allowed))
 		bench_cannot("it needs %u processors", op->cpus);
-	if (cpus > (unsigned int)CPU_COUNT(&allowed))
-		bench_cannot("there are only %d processors", CPU_COUNT(&allowed));
+	if (cpus > (unsigned int)CPU_COUNT(&bench_allowed))
+		bench_cannot("there are only %d processors", CPU_COUNT(&bench_allowed));
 	if (!op->cpus)
 		bench_pin(0);
 	if (cpus > 1) {
@@ -392,7 +347,7 @@ static void heading(void)
 	uname(&name);
 	printf("{\n  \"kernel\": ");
 	json_string(name.release);
-	printf(",\n  \"processors\": %d,\n  \"results\": [", CPU_COUNT(&allowed));
+	printf(",\n  \"processors\": %d,\n  \"results\": [", CPU_COUNT(&bench_allowed));
 }
 
 static int open_marks(const char *path)
@@ -525,14 +480,15 @@ int bench_main(int argc, char **argv)
 	status = parse(argc, argv);
 	if (status)
 		return status < 0 ? RING1_OK : status;
-	if (sched_getaffinity(0, sizeof(allowed), &allowed))
-		CPU_SET(0, &allowed);
+	if (sched_getaffinity(0, sizeof(bench_allowed), &bench_allowed))
+		CPU_SET(0, &bench_allowed);
 	result = mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		      -1, 0);
 	if (result == MAP_FAILED) {
 		fail("out of memory");
 		return RING1_ERROR;
 	}
+	bench_reason = result->reason;
 	heading();
 	for (i = 0; i < config.nr_cpus; i++) {
 		for (at = optind; at < argc; at++)

@@ -15,16 +15,6 @@
 /* So many pages Linux maps at once when one of a file's is missing. */
 #define AROUND	16
 
-char *bench_map(size_t size)
-{
-	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		bench_cannot("there is no memory for %s", size_text(size));
-	madvise(p, size, MADV_NOHUGEPAGE);
-	return p;
-}
-
 static void touch_pages(volatile char *p, size_t pages)
 {
 	size_t i;

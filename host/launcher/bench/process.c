@@ -9,11 +9,9 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
@@ -27,17 +25,7 @@ static char *const nothing[] = {
 	(char *)"ring1", (char *)"bench", (char *)BENCH_NOTHING, NULL,
 };
 
-void bench_reap(pid_t child)
-{
-	int status;
-
-	if (child < 0)
-		bench_cannot("no new process: %s", strerror(errno));
-	if (waitpid(child, &status, 0) != child || status)
-		bench_cannot("a child failed");
-}
-
-void bench_fork(unsigned int n)
+static void do_fork(unsigned int n)
 {
 	while (n--) {
 		pid_t child = fork();
@@ -48,7 +36,7 @@ void bench_fork(unsigned int n)
 	}
 }
 
-void bench_exec(unsigned int n)
+static void do_exec(unsigned int n)
 {
 	while (n--) {
 		pid_t child = fork();
@@ -129,18 +117,12 @@ static void do_module(unsigned int n)
 	close(fd);
 }
 
-void bench_shell(const char *command)
-{
-	if (system(command))
-		bench_cannot("%s failed", command);
-}
-
 /* What programs do to a kernel, and the kernel to its processor. */
 static void do_mix(unsigned int n)
 {
 	while (n--) {
-		bench_fork(2);
-		bench_exec(2);
+		do_fork(2);
+		do_exec(2);
 		bench_pipe(20);
 		bench_signal(5);
 		bench_ud(5);
@@ -156,14 +138,14 @@ const struct operation bench_process[] = {
 		.name = "fork_exit",
 		.what = "fork(), exit() and wait()",
 		.n = 20,
-		.run = bench_fork,
+		.run = do_fork,
 		.parallel = true,
 	},
 	{
 		.name = "fork_exec",
 		.what = "fork(), exec() of a static program and wait()",
 		.n = 20,
-		.run = bench_exec,
+		.run = do_exec,
 		.parallel = true,
 	},
 	{
