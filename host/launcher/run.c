@@ -10,6 +10,7 @@
 
 #include "boot/acpi.h"
 #include "devices/console.h"
+#include "devices/devices.h"
 #include "devices/bus.h"
 #include "machine/end.h"
 #include "machine/layout.h"
@@ -226,6 +227,23 @@ static void set_irq(unsigned int irq, bool level)
 		end_guest(RING1_ERROR, "KVM refuses to raise interrupt %u", irq);
 }
 
+static struct pm pm;
+static struct rtc rtc;
+
+/* All devices have ports: at no memory address does one answer. */
+static const struct bus_range ports[] = {
+	{ PORT_I8042_COMMAND, 1, i8042_read, i8042_write, NULL },
+	{ PORT_RTC, RTC_PORTS, rtc_read, rtc_write, &rtc },
+	{ PORT_COM1, UART_REGS, uart_read, uart_write, &uarts[0] },
+	{ PORT_COM2, UART_REGS, uart_read, uart_write, &uarts[1] },
+	{ PORT_COM3, UART_REGS, uart_read, uart_write, &uarts[2] },
+	{ PORT_COM4, UART_REGS, uart_read, uart_write, &uarts[3] },
+	{ PORT_PM1_EVENT, PM1_EVENT_LENGTH, pm1_event_read, pm1_event_write, &pm },
+	{ PORT_PM1_CONTROL, PM1_CONTROL_LENGTH, pm1_control_read, pm1_control_write, NULL },
+	{ PORT_PM_TIMER, PM_TIMER_LENGTH, pm_timer_read, NULL, NULL },
+	{ PORT_RESET, 1, reset_read, reset_write, NULL },
+};
+
 int run_main(int argc, char **argv)
 {
 	const struct uart_wiring wiring = {
@@ -244,7 +262,7 @@ int run_main(int argc, char **argv)
 	}
 	vm.cpus = options.cpus;
 	vm.trap = options.trap;
-	device_set_debug(options.debug);
+	bus_set_debug(options.debug);
 	if (ram_alloc(&vm.ram, options.mem) || load_images(&options, &vm.ram, &kernel) ||
 	    write_boot_data(&options, &vm.ram, &kernel))
 		return RING1_ERROR;
@@ -255,6 +273,7 @@ int run_main(int argc, char **argv)
 		return RING1_ERROR;
 
 	uart_init(&wiring);
+	bus_register(BUS_PORTS, ports, ARRAY_SIZE(ports));
 	end_fd = end_init();
 	if (end_fd < 0 || console_init() || vcpu_start_all(&vm))
 		return RING1_ERROR;

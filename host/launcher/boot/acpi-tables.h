@@ -112,9 +112,6 @@ struct fadt {
 	struct address x_gpe1;
 } PACKED;
 
-#define PM1_EVENT_LENGTH	4
-#define PM1_CONTROL_LENGTH	2
-#define PM_TIMER_LENGTH		4
 /* Latencies too long to be used: there is no C2 and no C3. */
 #define NO_C2			101
 #define NO_C3			1001

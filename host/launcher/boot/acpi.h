@@ -11,6 +11,11 @@
 #define ACPI_SLEEP_OFF	5
 #define ACPI_RESET	0x06	/* what the FADT says to write to PORT_RESET */
 
+/* How many ports the FADT gives to each block of the fixed hardware. */
+#define PM1_EVENT_LENGTH	4
+#define PM1_CONTROL_LENGTH	2
+#define PM_TIMER_LENGTH		4
+
 /*
  * Write all tables into buf, which the guest sees at gpa. Returns their size,
  * or 0 when they do not fit. The RSDP comes first.

@@ -8,7 +8,9 @@
 #include <time.h>
 
 #include "devices/bus.h"
-#include "machine/layout.h"
+#include "devices/devices.h"
+
+enum rtc_port { PORT_INDEX, PORT_DATA };
 
 enum rtc_register {
 	RTC_SECONDS = 0x00,
@@ -27,21 +29,18 @@ enum rtc_register {
 #define B_24_HOURS	0x02	/* and, with the other bits clear, BCD */
 #define D_VALID		0x80
 
-/* Guests read index and data under a lock of their own. */
-static uint8_t rtc_index;
-
 static uint8_t bcd(int n)
 {
 	return n / 10 << 4 | n % 10;
 }
 
-static uint8_t read_register(void)
+static uint8_t read_register(const struct rtc *rtc)
 {
 	time_t now = time(NULL);
 	struct tm tm;
 
 	gmtime_r(&now, &tm);
-	switch (rtc_index) {
+	switch (rtc->index) {
 	case RTC_SECONDS:
 		return bcd(tm.tm_sec);
 	case RTC_MINUTES:
@@ -67,13 +66,17 @@ static uint8_t read_register(void)
 	}
 }
 
-uint32_t rtc_read(unsigned int port)
+uint64_t rtc_read(void *dev, uint64_t offset, unsigned int size)
 {
-	return ALL_ONES << 8 | (port == PORT_RTC_DATA ? read_register() : 0xff);
+	(void)size;
+	return BUS_BYTE(offset == PORT_DATA ? read_register(dev) : 0xff);
 }
 
-void rtc_write(unsigned int port, uint32_t val)
+void rtc_write(void *dev, uint64_t offset, unsigned int size, uint64_t val)
 {
-	if (port == PORT_RTC_INDEX)
-		rtc_index = val & INDEX_MASK;
+	struct rtc *rtc = dev;
+
+	(void)size;
+	if (offset == PORT_INDEX)
+		rtc->index = val & INDEX_MASK;
 }

@@ -13,31 +13,13 @@
 
 #include <linux/serial_reg.h>
 
-#include "machine/layout.h"
+#include "devices/bus.h"
 #include "devices/uart.h"
 
-#define FIFO_SIZE		16
 #define IIR_FIFO_16550A		0xc0	/* the FIFO is there and works */
 
-const uint16_t uart_base[UARTS] = { PORT_COM1, PORT_COM2, PORT_COM3, PORT_COM4 };
-static const unsigned int uart_irq[UARTS] = { 4, 3, 4, 3 };
-
-struct uart {
-	uint8_t ier;
-	uint8_t fcr;
-	uint8_t lcr;
-	uint8_t mcr;
-	uint8_t scratch;
-	uint8_t dll;
-	uint8_t dlm;
-	bool thr_empty_pending;		/* interrupt asked for and not yet seen in IIR */
-	bool wants_drained;		/* input was refused: say when it would be taken */
-	uint8_t fifo[FIFO_SIZE];
-	unsigned int head;
-	unsigned int count;
-};
-
-static struct uart uarts[UARTS];
+/* On a PC each line is shared by two ports. */
+struct uart uarts[UARTS] = { { .irq = 4 }, { .irq = 3 }, { .irq = 4 }, { .irq = 3 } };
 static struct uart_wiring wiring;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -48,7 +30,7 @@ void uart_init(const struct uart_wiring *w)
 
 static unsigned int fifo_size(const struct uart *u)
 {
-	return u->fcr & UART_FCR_ENABLE_FIFO ? FIFO_SIZE : 1;
+	return u->fcr & UART_FCR_ENABLE_FIFO ? UART_FIFO_SIZE : 1;
 }
 
 static unsigned int trigger_level(const struct uart *u)
@@ -60,7 +42,7 @@ static unsigned int trigger_level(const struct uart *u)
 
 static void push(struct uart *u, uint8_t byte)
 {
-	u->fifo[(u->head + u->count++) % FIFO_SIZE] = byte;
+	u->fifo[(u->head + u->count++) % UART_FIFO_SIZE] = byte;
 }
 
 static uint8_t pop(struct uart *u)
@@ -70,7 +52,7 @@ static uint8_t pop(struct uart *u)
 	if (!u->count)
 		return 0;
 	byte = u->fifo[u->head];
-	u->head = (u->head + 1) % FIFO_SIZE;
+	u->head = (u->head + 1) % UART_FIFO_SIZE;
 	u->count--;
 	return byte;
 }
@@ -99,7 +81,7 @@ static void update_irq(unsigned int irq)
 	unsigned int i;
 
 	for (i = 0; i < UARTS; i++)
-		now |= uart_irq[i] == irq && raises_irq(&uarts[i]);
+		now |= uarts[i].irq == irq && raises_irq(&uarts[i]);
 	if (now != level[irq]) {
 		level[irq] = now;
 		wiring.set_irq(irq, now);
@@ -234,44 +216,51 @@ static bool write_reg(struct uart *u, unsigned int reg, uint8_t val)
 	return false;
 }
 
-uint8_t uart_read(unsigned int uart, unsigned int reg)
+static unsigned int number(const struct uart *u)
 {
-	struct uart *u = &uarts[uart];
+	return u - uarts;
+}
+
+uint64_t uart_read(void *dev, uint64_t offset, unsigned int size)
+{
+	struct uart *u = dev;
 	bool refill;
 	uint8_t val;
 
+	(void)size;
 	pthread_mutex_lock(&lock);
-	val = read_reg(u, reg);
+	val = read_reg(u, offset);
 	refill = drained(u);
-	update_irq(uart_irq[uart]);
+	update_irq(u->irq);
 	pthread_mutex_unlock(&lock);
 
 	if (refill)
-		wiring.drained(uart);
-	return val;
+		wiring.drained(number(u));
+	return BUS_BYTE(val);
 }
 
-void uart_write(unsigned int uart, unsigned int reg, uint8_t val)
+void uart_write(void *dev, uint64_t offset, unsigned int size, uint64_t val)
 {
-	struct uart *u = &uarts[uart];
+	struct uart *u = dev;
 	bool refill, send;
 
+	(void)size;
 	pthread_mutex_lock(&lock);
-	send = write_reg(u, reg, val);
+	send = write_reg(u, offset, val);
 	refill = drained(u);
-	update_irq(uart_irq[uart]);
+	update_irq(u->irq);
 	pthread_mutex_unlock(&lock);
 
 	if (refill)
-		wiring.drained(uart);
+		wiring.drained(number(u));
 	if (!send)
 		return;
 
 	/* Empty again only after the byte is gone: the line drops in between, as edges need. */
-	wiring.send(uart, val);
+	wiring.send(number(u), val);
 	pthread_mutex_lock(&lock);
 	u->thr_empty_pending = true;
-	update_irq(uart_irq[uart]);
+	update_irq(u->irq);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -284,7 +273,7 @@ size_t uart_receive(unsigned int uart, const uint8_t *buf, size_t len)
 	while (taken < len && takes_input(u) && u->count < fifo_size(u))
 		push(u, buf[taken++]);
 	u->wants_drained = taken < len;
-	update_irq(uart_irq[uart]);
+	update_irq(u->irq);
 	pthread_mutex_unlock(&lock);
 	return taken;
 }

@@ -76,16 +76,16 @@ static void handle_io(const struct vcpu *vcpu)
 	uint32_t i;
 
 	for (i = 0; i < run->io.count; i++, data += run->io.size)
-		pio_access(run->io.port, run->io.direction == KVM_EXIT_IO_OUT, data, run->io.size);
+		bus_access(BUS_PORTS, run->io.port, run->io.direction == KVM_EXIT_IO_OUT, data,
+			   run->io.size);
 }
 
 static void handle_mmio(const struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
-	if (!run->mmio.is_write)
-		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
-	device_missing("address", run->mmio.phys_addr, run->mmio.is_write, run->mmio.len);
+	bus_access(BUS_MEMORY, run->mmio.phys_addr, run->mmio.is_write, run->mmio.data,
+		   run->mmio.len);
 }
 
 static void handle_exit(const struct vcpu *vcpu)

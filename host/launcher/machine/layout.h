@@ -34,8 +34,7 @@
 #define PORT_COM2		0x2f8
 #define PORT_COM3		0x3e8
 #define PORT_COM4		0x2e8
-#define PORT_RTC_INDEX		0x70
-#define PORT_RTC_DATA		0x71
+#define PORT_RTC		0x70
 #define PORT_I8042_COMMAND	0x64
 #define PORT_RESET		0xcf9
 #define PORT_PM1_EVENT		0x600
