@@ -9,14 +9,16 @@
 #include <string.h>
 
 #include "boot/acpi.h"
+#include "boot/load.h"
+#include "devices/bus.h"
 #include "devices/console.h"
 #include "devices/devices.h"
-#include "devices/bus.h"
+#include "devices/terminal.h"
+#include "devices/uart.h"
+#include "launcher.h"
 #include "machine/end.h"
 #include "machine/layout.h"
-#include "boot/load.h"
-#include "launcher.h"
-#include "devices/uart.h"
+#include "machine/loop.h"
 #include "machine/vm.h"
 
 #define DEFAULT_MEM	(512 * MIB)
@@ -251,7 +253,7 @@ int run_main(int argc, char **argv)
 	};
 	struct options options = { .mem = DEFAULT_MEM, .cpus = 1 };
 	struct kernel kernel;
-	int end_fd, status;
+	int status;
 
 	status = parse_options(argc, argv, &options);
 	if (status)
@@ -274,9 +276,9 @@ int run_main(int argc, char **argv)
 
 	uart_init(&wiring);
 	bus_register(BUS_PORTS, ports, ARRAY_SIZE(ports));
-	end_fd = end_init();
-	if (end_fd < 0 || console_init() || vcpu_start_all(&vm))
+	if (loop_init() || console_init() || vcpu_start_all(&vm))
 		return RING1_ERROR;
-	console_run(end_fd);
+	loop_run(&console_client);
+	terminal_restore();
 	return end_report();
 }

@@ -7,8 +7,8 @@
  */
 #include <string.h>
 
-#include "boot/acpi.h"
 #include "boot/acpi-tables.h"
+#include "boot/acpi.h"
 #include "machine/layout.h"
 
 /* Name (\_S5, Package (4) { 5, 5, 0, 0 }): SLP_TYP for PM1a and PM1b, two reserved. */

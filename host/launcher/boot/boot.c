@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "boot/boot.h"
-#include "machine/layout.h"
 #include "boot/load.h"
 #include "launcher.h"
+#include "machine/layout.h"
 
 #define LOADER_UNDEFINED	0xff
 #define E820_RAM		1

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The main thread's work while the guest runs: input from outside to the
- * serial ports, the escape key, and the signals that end the launcher. Reads
- * no more input than a port has room for, and sleeps when there is nothing to
- * do. Output is written by the vCPUs' threads.
+ * Input from outside to the serial ports, and the escape key, while machine/loop.c waits.
+ * Reads no more input than a port has room for. Output is written by the vCPUs' threads.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,15 +11,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "devices/console.h"
-#include "machine/end.h"
-#include "launcher.h"
 #include "devices/terminal.h"
 #include "devices/uart.h"
+#include "launcher.h"
+#include "machine/end.h"
+#include "machine/loop.h"
 
 #define ESCAPE_KEY		0x01	/* Ctrl-A */
 #define INPUT_SIZE		(1024 * 1024)
@@ -61,7 +59,6 @@ static struct port ports[UARTS] = {
 
 static atomic_uint drained;	/* one bit for each port */
 static int wake_fd = -1;
-static int signal_fd = -1;
 
 static int connect_fd(struct port *port, const char *number)
 {
@@ -128,24 +125,11 @@ void console_drained(unsigned int uart)
 
 int console_init(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	sigset_t set;
 	unsigned int i;
 
-	sigemptyset(&set);
-	for (i = 0; i < ARRAY_SIZE(signals); i++) {
-		struct sigaction old;
-
-		/* Ignored by whoever started us, nohup for one: then it stays so. */
-		if (sigaction(signals[i], NULL, &old) || old.sa_handler != SIG_IGN)
-			sigaddset(&set, signals[i]);
-	}
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-
-	signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	wake_fd = eventfd(0, EFD_CLOEXEC);
-	if (signal_fd < 0 || wake_fd < 0)
+	if (wake_fd < 0)
 		return fail("cannot create a descriptor for events: %s", strerror(errno));
 	for (i = 0; i < UARTS; i++) {
 		if (ports[i].keys)
@@ -252,15 +236,6 @@ static void handle_drained(void)
 	}
 }
 
-static void handle_signal(void)
-{
-	struct signalfd_siginfo info;
-
-	if (read(signal_fd, &info, sizeof(info)) == sizeof(info))
-		end_guest(RING1_SIGNAL + info.ssi_signo, "ended by signal %u (%s)",
-			  info.ssi_signo, strsignal(info.ssi_signo));
-}
-
 /* Offer what is due; returns the milliseconds until more is, or -1. */
 static int offer_due_input(void)
 {
@@ -285,35 +260,34 @@ static int offer_due_input(void)
 	return timeout;
 }
 
-void console_run(int end_fd)
-{
-	while (!guest_ended()) {
-		struct pollfd fds[3 + UARTS] = {
-			{ .fd = end_fd, .events = POLLIN },
-			{ .fd = signal_fd, .events = POLLIN },
-			{ .fd = wake_fd, .events = POLLIN },
-		};
-		struct pollfd *in = fds + 3;
-		int timeout = offer_due_input();
-		unsigned int i;
+enum console_fd { FD_WAKE, FD_INPUT, FDS = FD_INPUT + UARTS };
 
-		/* poll() passes over negative descriptors. */
-		for (i = 0; i < UARTS; i++) {
-			in[i].fd = wants_input(&ports[i]) ? ports[i].in : -1;
-			in[i].events = POLLIN;
-		}
-		if (poll(fds, ARRAY_SIZE(fds), timeout) < 0 && errno != EINTR) {
-			end_guest(RING1_ERROR, "cannot wait for input: %s", strerror(errno));
-			break;
-		}
-		if (fds[1].revents)
-			handle_signal();
-		if (fds[2].revents)
-			handle_drained();
-		for (i = 0; i < UARTS; i++) {
-			if (in[i].revents)
-				read_input(&ports[i]);
-		}
-	}
-	terminal_restore();
+_Static_assert(FDS <= LOOP_CLIENT_FDS, "the loop takes all of the console's descriptors");
+
+static int prepare(struct pollfd *fds)
+{
+	int timeout = offer_due_input();
+	unsigned int i;
+
+	fds[FD_WAKE] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
+	for (i = 0; i < UARTS; i++)
+		fds[FD_INPUT + i] = (struct pollfd){
+			.fd = wants_input(&ports[i]) ? ports[i].in : -1,
+			.events = POLLIN,
+		};
+	return timeout;
 }
+
+static void handle(const struct pollfd *fds)
+{
+	unsigned int i;
+
+	if (fds[FD_WAKE].revents)
+		handle_drained();
+	for (i = 0; i < UARTS; i++) {
+		if (fds[FD_INPUT + i].revents)
+			read_input(&ports[i]);
+	}
+}
+
+const struct loop_client console_client = { .n = FDS, .prepare = prepare, .handle = handle };

@@ -5,8 +5,9 @@
 #ifndef RING1_CONSOLE_H
 #define RING1_CONSOLE_H
 
-#include <stdbool.h>
 #include <stdint.h>
+
+#include "machine/loop.h"
 
 /* Wire COM<uart + 1> to stdio, null, file:PATH or fd:N: RING1_OK, or the status to exit with. */
 int console_connect(unsigned int uart, const char *where);
@@ -15,9 +16,9 @@ int console_connect(unsigned int uart, const char *where);
 void console_send(unsigned int uart, uint8_t byte);
 void console_drained(unsigned int uart);
 
-/* Call before any thread starts: blocks signals and takes the terminal for console_run(). */
+/* Call before any thread starts: takes the terminal, and prepares console_drained(). */
 int console_init(void);
-/* Move input, keys and signals to where they belong until the guest has ended. */
-void console_run(int end_fd);
+/* Moves input and keys to where they belong, until the guest has ended. */
+extern const struct loop_client console_client;
 
 #endif

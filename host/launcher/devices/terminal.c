@@ -10,8 +10,8 @@
 #include <string.h>
 #include <termios.h>
 
-#include "launcher.h"
 #include "devices/terminal.h"
+#include "launcher.h"
 
 static struct termios cooked;
 static volatile sig_atomic_t raw_fd = -1;

@@ -9,9 +9,9 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "launcher.h"
 #include "machine/layout.h"
 #include "machine/ram.h"
-#include "launcher.h"
 
 static void *map_pages(uint64_t bytes)
 {

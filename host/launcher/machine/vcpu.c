@@ -15,8 +15,8 @@
 #include <asm/processor-flags.h>
 
 #include "boot/boot.h"
-#include "machine/layout.h"
 #include "launcher.h"
+#include "machine/layout.h"
 #include "machine/vm.h"
 
 #define EFER_LME		(1ULL << 8)

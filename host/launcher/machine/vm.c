@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "machine/layout.h"
 #include "launcher.h"
+#include "machine/layout.h"
 #include "machine/vm.h"
 
 #define DEV_KVM		"/dev/kvm"
