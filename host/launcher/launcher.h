@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What every file of the `ring1` command may use: exit statuses, the
- * subcommands, and the few helpers of util.c. Nothing here knows KVM.
+ * subcommands, the sandbox, and the few helpers of util.c. Nothing here knows KVM.
  */
 #ifndef RING1_LAUNCHER_H
 #define RING1_LAUNCHER_H
@@ -29,10 +29,19 @@ enum ring1_status {
 	RING1_ESCAPE = RING1_SIGNAL + 2,
 };
 
+/* The commands: run.c, stat.c, check.c, bench/bench.c */
 int run_main(int argc, char **argv);
 int stat_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
+
+/*
+ * sandbox.c: leave to all threads only what serves a running guest. 0, with a warning where the
+ * kernel cannot do that, or -1 with the reason printed.
+ */
+int sandbox_enter(void);
+
+/* util.c */
 
 /* Print one line `ring1: ...` on stderr; fail() returns -1, fail_usage() RING1_USAGE. */
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -276,8 +276,9 @@ int run_main(int argc, char **argv)
 
 	uart_init(&wiring);
 	bus_register(BUS_PORTS, ports, ARRAY_SIZE(ports));
-	if (loop_init() || console_init() || vcpu_start_all(&vm))
+	if (loop_init() || console_init() || vcpu_start_all(&vm) || sandbox_enter())
 		return RING1_ERROR;
+	vcpu_run_all();
 	loop_run(&console_client);
 	terminal_restore();
 	return end_report();

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
+#include <unistd.h>
 
 #include "devices/terminal.h"
 #include "launcher.h"
@@ -29,8 +30,8 @@ void terminal_restore(void)
 static void crashed(int sig)
 {
 	terminal_restore();
-	/* SA_RESETHAND has brought the default action back. */
-	raise(sig);
+	/* SA_RESETHAND has brought the default action back. Not raise(): see sandbox.c. */
+	kill(getpid(), sig);
 }
 
 static void catch_crashes(void)

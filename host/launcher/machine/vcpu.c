@@ -150,12 +150,17 @@ int vcpu_create_all(struct vm *vm, uint64_t entry)
 	return set_entry(&vcpus[0], entry);
 }
 
+/* Where the threads and the main thread meet: when all are there, and when all may go. */
+static pthread_barrier_t barrier;
+
 static void *run_thread(void *vcpu)
 {
 	char name[16];
 
 	snprintf(name, sizeof(name), "vcpu%u", ((struct vcpu *)vcpu)->id);
 	pthread_setname_np(pthread_self(), name);
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
 	vcpu_run(vcpu);
 	return NULL;
 }
@@ -164,6 +169,7 @@ int vcpu_start_all(const struct vm *vm)
 {
 	unsigned int i;
 
+	pthread_barrier_init(&barrier, NULL, vm->cpus + 1);
 	for (i = 0; i < vm->cpus; i++) {
 		pthread_t thread;
 		int err = pthread_create(&thread, NULL, run_thread, &vcpus[i]);
@@ -171,5 +177,11 @@ int vcpu_start_all(const struct vm *vm)
 		if (err)
 			return fail("cannot start a thread for processor %u: %s", i, strerror(err));
 	}
+	pthread_barrier_wait(&barrier);
 	return 0;
+}
+
+void vcpu_run_all(void)
+{
+	pthread_barrier_wait(&barrier);
 }

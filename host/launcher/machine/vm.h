@@ -28,20 +28,24 @@ struct vcpu {
 	struct kvm_run *run;
 };
 
-/* Fill in all but what the caller has set, ram, cpus and trap: 0, or -1 with the reason printed. */
+/* vm.c: fill in all but what the caller has set, ram, cpus and trap. 0, or -1 with the reason. */
 int vm_create(struct vm *vm);
 int vm_set_irq(const struct vm *vm, unsigned int irq, bool level);
 
-/* KVM's table for the host, and its adaptation to vCPU `id` of `cpus`. */
+/* cpuid.c: KVM's table for the host, and its adaptation to vCPU `id` of `cpus`. */
 struct kvm_cpuid2 *cpuid_supported(int kvm_fd);
 struct kvm_cpuid2 *cpuid_for_vcpu(const struct kvm_cpuid2 *supported, unsigned int id,
 				  unsigned int cpus, bool trap);
 
-/* Make all vCPUs and start their threads; vCPU 0 begins at `entry`. */
+/*
+ * vcpu.c: make all vCPUs, of which vCPU 0 begins at `entry`; start their threads, which then
+ * wait; have them run. 0, or -1 with the reason printed.
+ */
 int vcpu_create_all(struct vm *vm, uint64_t entry);
 int vcpu_start_all(const struct vm *vm);
+void vcpu_run_all(void);
 
-/* Run until the guest has ended. */
+/* exit.c: run until the guest has ended. */
 void vcpu_run(const struct vcpu *vcpu);
 
 #endif
