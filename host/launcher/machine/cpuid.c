@@ -2,8 +2,9 @@
 /*
  * What a vCPU's CPUID says: KVM's table of all the host can offer, with the
  * host's topology replaced by the guest's: one package of single-thread
- * cores, APIC ids counted from zero.
+ * cores, APIC ids counted from zero. The processor has the name of the host's.
  */
+#include <cpuid.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,9 @@
 #define FIRST_TRY		64
 #define MAX_ENTRIES		256	/* KVM_SET_CPUID2 takes no more */
 #define ADDED_ENTRIES		3
+
+#define LEAF_EXTENDED		0x80000000	/* says which is the last leaf from here up */
+#define LEAF_BRAND			0x80000002
 
 #define FEATURES_CX_TSC_DEADLINE	(1U << 24)
 #define FEATURES_CX_HYPERVISOR		(1U << 31)
@@ -49,18 +53,75 @@ static size_t table_bytes(unsigned int entries)
 	return sizeof(struct kvm_cpuid2) + entries * sizeof(struct kvm_cpuid_entry2);
 }
 
+static struct kvm_cpuid_entry2 *find(struct kvm_cpuid2 *table, uint32_t function, uint32_t index)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->nent; i++) {
+		if (table->entries[i].function == function && table->entries[i].index == index)
+			return &table->entries[i];
+	}
+	return NULL;
+}
+
+static struct kvm_cpuid_entry2 *find_or_add(struct kvm_cpuid2 *table, uint32_t function)
+{
+	struct kvm_cpuid_entry2 *e = find(table, function, 0);
+
+	if (!e) {
+		e = &table->entries[table->nent++];
+		*e = (struct kvm_cpuid_entry2){ .function = function };
+	}
+	return e;
+}
+
+void cpuid_set_brand(struct kvm_cpuid2 *table, const struct cpuid_brand *brand)
+{
+	struct kvm_cpuid_entry2 *extended = find(table, LEAF_EXTENDED, 0);
+	unsigned int i;
+
+	if (!extended)
+		return;
+	if (extended->eax < LEAF_BRAND + CPUID_BRAND_LEAVES - 1)
+		extended->eax = LEAF_BRAND + CPUID_BRAND_LEAVES - 1;
+	for (i = 0; i < CPUID_BRAND_LEAVES; i++) {
+		struct kvm_cpuid_entry2 *e = find_or_add(table, LEAF_BRAND + i);
+
+		e->eax = brand->leaf[i].eax;
+		e->ebx = brand->leaf[i].ebx;
+		e->ecx = brand->leaf[i].ecx;
+		e->edx = brand->leaf[i].edx;
+	}
+}
+
+/* The processor's name, which KVM leaves empty. Any of the host's processors has it. */
+static void take_brand(struct kvm_cpuid2 *table)
+{
+	struct cpuid_brand brand;
+	unsigned int i;
+
+	for (i = 0; i < CPUID_BRAND_LEAVES; i++) {
+		if (!__get_cpuid(LEAF_BRAND + i, &brand.leaf[i].eax, &brand.leaf[i].ebx,
+				 &brand.leaf[i].ecx, &brand.leaf[i].edx))
+			return;
+	}
+	cpuid_set_brand(table, &brand);
+}
+
 struct kvm_cpuid2 *cpuid_supported(int kvm_fd)
 {
 	unsigned int entries;
 
 	for (entries = FIRST_TRY; entries <= MAX_ENTRIES; entries *= 2) {
-		struct kvm_cpuid2 *table = calloc(1, table_bytes(entries));
+		struct kvm_cpuid2 *table = calloc(1, table_bytes(entries + CPUID_BRAND_LEAVES));
 
 		if (!table)
 			break;
 		table->nent = entries;
-		if (!ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, table))
+		if (!ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, table)) {
+			take_brand(table);
 			return table;
+		}
 		free(table);
 		if (errno != E2BIG)
 			break;
@@ -178,17 +239,6 @@ static void fix_entry(struct kvm_cpuid_entry2 *e, const struct topology *t)
 			fix_amd_entry(e, t);
 		break;
 	}
-}
-
-static struct kvm_cpuid_entry2 *find(struct kvm_cpuid2 *table, uint32_t function, uint32_t index)
-{
-	unsigned int i;
-
-	for (i = 0; i < table->nent; i++) {
-		if (table->entries[i].function == function && table->entries[i].index == index)
-			return &table->entries[i];
-	}
-	return NULL;
 }
 
 /* Hygon's processors are AMD's by another name. */

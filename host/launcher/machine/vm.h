@@ -28,12 +28,23 @@ struct vcpu {
 	struct kvm_run *run;
 };
 
+/* The processor's name in 48 bytes, as CPUID gives them. */
+#define CPUID_BRAND_LEAVES	3
+
+struct cpuid_brand {
+	struct {
+		uint32_t eax, ebx, ecx, edx;
+	} leaf[CPUID_BRAND_LEAVES];
+};
+
 /* vm.c: fill in all but what the caller has set, ram, cpus and trap. 0, or -1 with the reason. */
 int vm_create(struct vm *vm);
 int vm_set_irq(const struct vm *vm, unsigned int irq, bool level);
 
 /* cpuid.c: KVM's table for the host, and its adaptation to vCPU `id` of `cpus`. */
 struct kvm_cpuid2 *cpuid_supported(int kvm_fd);
+/* Name the processor: in a table with room for all leaves, and only if it has such leaves. */
+void cpuid_set_brand(struct kvm_cpuid2 *table, const struct cpuid_brand *brand);
 struct kvm_cpuid2 *cpuid_for_vcpu(const struct kvm_cpuid2 *supported, unsigned int id,
 				  unsigned int cpus, bool trap);
 
