@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "host.h"
-#include "ring1.h"
+#include "launcher.h"
 
 #define SEV_STATUS_SEV		(1 << 0)
 #define SEV_STATUS_ES		(1 << 1)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "host.h"
-#include "ring1.h"
+#include "launcher.h"
 
 #define MSR_S_CET		0x6a2
 #define MSR_SEV_STATUS		0xc0010131

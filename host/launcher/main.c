@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ring1.h"
+#include "launcher.h"
 
 static const char help_text[] =
 "usage: ring1 run --kernel FILE [options]   run a guest\n"

@@ -8,15 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acpi.h"
-#include "console.h"
-#include "device.h"
-#include "end.h"
-#include "layout.h"
-#include "load.h"
-#include "ring1.h"
-#include "uart.h"
-#include "vm.h"
+#include "boot/acpi.h"
+#include "boot/load.h"
+#include "devices/bus.h"
+#include "devices/console.h"
+#include "devices/devices.h"
+#include "devices/terminal.h"
+#include "devices/uart.h"
+#include "launcher.h"
+#include "machine/end.h"
+#include "machine/layout.h"
+#include "machine/loop.h"
+#include "machine/vm.h"
 
 #define DEFAULT_MEM	(512 * MIB)
 #define MIN_MEM		(2 * MIB)
@@ -226,6 +229,23 @@ static void set_irq(unsigned int irq, bool level)
 		end_guest(RING1_ERROR, "KVM refuses to raise interrupt %u", irq);
 }
 
+static struct pm pm;
+static struct rtc rtc;
+
+/* All devices have ports: at no memory address does one answer. */
+static const struct bus_range ports[] = {
+	{ PORT_I8042_COMMAND, 1, i8042_read, i8042_write, NULL },
+	{ PORT_RTC, RTC_PORTS, rtc_read, rtc_write, &rtc },
+	{ PORT_COM1, UART_REGS, uart_read, uart_write, &uarts[0] },
+	{ PORT_COM2, UART_REGS, uart_read, uart_write, &uarts[1] },
+	{ PORT_COM3, UART_REGS, uart_read, uart_write, &uarts[2] },
+	{ PORT_COM4, UART_REGS, uart_read, uart_write, &uarts[3] },
+	{ PORT_PM1_EVENT, PM1_EVENT_LENGTH, pm1_event_read, pm1_event_write, &pm },
+	{ PORT_PM1_CONTROL, PM1_CONTROL_LENGTH, pm1_control_read, pm1_control_write, NULL },
+	{ PORT_PM_TIMER, PM_TIMER_LENGTH, pm_timer_read, NULL, NULL },
+	{ PORT_RESET, 1, reset_read, reset_write, NULL },
+};
+
 int run_main(int argc, char **argv)
 {
 	const struct uart_wiring wiring = {
@@ -233,7 +253,7 @@ int run_main(int argc, char **argv)
 	};
 	struct options options = { .mem = DEFAULT_MEM, .cpus = 1 };
 	struct kernel kernel;
-	int end_fd, status;
+	int status;
 
 	status = parse_options(argc, argv, &options);
 	if (status)
@@ -244,7 +264,7 @@ int run_main(int argc, char **argv)
 	}
 	vm.cpus = options.cpus;
 	vm.trap = options.trap;
-	device_set_debug(options.debug);
+	bus_set_debug(options.debug);
 	if (ram_alloc(&vm.ram, options.mem) || load_images(&options, &vm.ram, &kernel) ||
 	    write_boot_data(&options, &vm.ram, &kernel))
 		return RING1_ERROR;
@@ -255,9 +275,11 @@ int run_main(int argc, char **argv)
 		return RING1_ERROR;
 
 	uart_init(&wiring);
-	end_fd = end_init();
-	if (end_fd < 0 || console_init() || vcpu_start_all(&vm))
+	bus_register(BUS_PORTS, ports, ARRAY_SIZE(ports));
+	if (loop_init() || console_init() || vcpu_start_all(&vm) || sandbox_enter())
 		return RING1_ERROR;
-	console_run(end_fd);
+	vcpu_run_all();
+	loop_run(&console_client);
+	terminal_restore();
 	return end_report();
 }

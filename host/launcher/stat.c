@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ring1.h"
+#include "launcher.h"
 
 #define DEBUGFS		"/sys/kernel/debug"
 #define RING1_EXITS	"ring1_exits"

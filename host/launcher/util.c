@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "ring1.h"
+#include "launcher.h"
 
 int fail(const char *fmt, ...)
 {

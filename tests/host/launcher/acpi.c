@@ -6,9 +6,9 @@
  * Needs:    nothing
  * Catches:  a wrong length, pointer or checksum, which Linux would ignore or trust
  */
-#include "acpi.h"
-#include "acpi-tables.h"
-#include "layout.h"
+#include "boot/acpi.h"
+#include "boot/acpi-tables.h"
+#include "machine/layout.h"
 #include "kselftest_harness.h"
 
 #define BASE	0xe0000

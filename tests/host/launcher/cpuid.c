@@ -2,12 +2,13 @@
 /*
  * Claim:    each vCPU's CPUID names its own APIC id and one package of
  *           single-thread cores, on Intel's and on AMD's leaves, and a trap guest no
- *           hypercalls of KVM's
+ *           hypercalls of KVM's; the processor's name comes with its leaves
  * How:      adapts a table as a large host's KVM could give it
  * Needs:    nothing
- * Catches:  the host's topology shown to the guest; a trap guest told to use VMCALL
+ * Catches:  the host's topology shown to the guest; a trap guest told to use VMCALL; a
+ *           name in leaves that the guest does not look at
  */
-#include "vm.h"
+#include "machine/vm.h"
 #include "kselftest_harness.h"
 
 #define LEAVES	9
@@ -145,6 +146,84 @@ TEST_F(cpuid, leaves_that_only_amd_has_stay_on_intel)
 	EXPECT_EQ(0x603f, leaf(self->intel, 0x80000008, 0)->ecx);
 	EXPECT_EQ(42, leaf(self->intel, 0x8000001e, 0)->eax);
 	EXPECT_EQ(variant->id, leaf(self->intel, 0xb, 0)->edx);
+}
+
+/* As KVM gives them: empty; or not at all, where the host has no more leaves. */
+static struct kvm_cpuid2 *table_with(const struct kvm_cpuid_entry2 *entries, unsigned int n)
+{
+	struct kvm_cpuid2 *table = calloc(1, sizeof(*table) +
+					  (n + CPUID_BRAND_LEAVES) * sizeof(*entries));
+
+	if (table) {
+		table->nent = n;
+		memcpy(table->entries, entries, n * sizeof(*entries));
+	}
+	return table;
+}
+
+static const struct cpuid_brand brand = {
+	{ { 1, 2, 3, 4 }, { 5, 6, 7, 8 }, { 9, 10, 11, 12 } },
+};
+
+static bool has_brand(const struct kvm_cpuid2 *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < CPUID_BRAND_LEAVES; i++) {
+		const struct kvm_cpuid_entry2 *e = leaf(table, 0x80000002 + i, 0);
+
+		if (e->eax != 4 * i + 1 || e->ebx != 4 * i + 2 || e->ecx != 4 * i + 3 ||
+		    e->edx != 4 * i + 4)
+			return false;
+	}
+	return true;
+}
+
+TEST(brand_fills_the_empty_leaves)
+{
+	const struct kvm_cpuid_entry2 entries[] = {
+		{ .function = 0x80000000, .eax = 0x80000008 },
+		{ .function = 0x80000002 },
+		{ .function = 0x80000003 },
+		{ .function = 0x80000004 },
+		{ .function = 0x80000008, .eax = 48 },
+	};
+	struct kvm_cpuid2 *table = table_with(entries, 5);
+
+	ASSERT_NE(NULL, table);
+	cpuid_set_brand(table, &brand);
+	EXPECT_TRUE(has_brand(table));
+	EXPECT_EQ(5, table->nent);
+	EXPECT_EQ(0x80000008, leaf(table, 0x80000000, 0)->eax);
+	EXPECT_EQ(48, leaf(table, 0x80000008, 0)->eax);
+	free(table);
+}
+
+TEST(brand_comes_with_its_leaves)
+{
+	const struct kvm_cpuid_entry2 entries[] = {
+		{ .function = 0x80000000, .eax = 0x80000001 },
+		{ .function = 0x80000001, .eax = 1 },
+	};
+	struct kvm_cpuid2 *table = table_with(entries, 2);
+
+	ASSERT_NE(NULL, table);
+	cpuid_set_brand(table, &brand);
+	EXPECT_TRUE(has_brand(table));
+	EXPECT_EQ(5, table->nent);
+	EXPECT_EQ(0x80000004, leaf(table, 0x80000000, 0)->eax);
+	EXPECT_EQ(1, leaf(table, 0x80000001, 0)->eax);
+	free(table);
+}
+
+TEST(without_extended_leaves_there_is_no_brand)
+{
+	struct kvm_cpuid2 *table = table_with(host, 1);
+
+	ASSERT_NE(NULL, table);
+	cpuid_set_brand(table, &brand);
+	EXPECT_EQ(1, table->nent);
+	free(table);
 }
 
 TEST_HARNESS_MAIN

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Claim:    the guest finds what the boot protocol and a PC promise, and no more
- * How:      the payload prints what it finds
+ * Claim:    the guest finds what the boot protocol and a PC promise, and no more; it is served
+ *           from a sandbox
+ * How:      the payload prints what it finds, Linux what it is told of its processor; the
+ *           host's /proc says how the launcher runs
  * Needs:    /dev/kvm of any vendor module; ring1 in $RING1 or PATH
  * Timeout:  400
- * Catches:  a zero page that describes another machine; a device that hangs the guest
+ * Catches:  a zero page that describes another machine; a device that hangs the guest;
+ *           a vCPU's thread with all system calls
  */
 #include <sys/sysinfo.h>
 
+#include "confined.h"
 #include "launch.h"
 
 TEST_F(run, guest_finds_what_the_boot_protocol_promises)
@@ -86,6 +90,38 @@ TEST_F(run, exits_of_the_running_guest_are_counted)
 		counted |= !strncmp(line, "exits ", 6) && strpbrk(line, "123456789");
 	EXPECT_EQ(0, pclose(f));
 	EXPECT_TRUE(counted);
+}
+
+/* The line of the processor's name, of the first one. */
+static bool read_model_name(char *line, size_t size)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	bool found = false;
+
+	while (f && !found && fgets(line, size, f))
+		found = !strncmp(line, "model name\t", 11);
+	if (f)
+		fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	return found;
+}
+
+TEST_F_TIMEOUT(run, processor_has_the_name_of_the_hosts, LONG_TIMEOUT)
+{
+	char name[256];
+
+	ASSERT_TRUE(read_model_name(name, sizeof(name)));
+	ASSERT_TRUE(start_linux(self, "grep -m1 '^model na' /proc/cpuinfo; poweroff -f\n", "", 1));
+	EXPECT_EQ(0, finish(self));
+	EXPECT_NE(NULL, strstr(self->text, name)) TH_LOG("wanted: %s", name);
+}
+
+/* The main thread and two vCPUs', and whatever KVM has of its own. */
+TEST_F(run, all_threads_of_a_running_guest_are_in_the_sandbox)
+{
+	STARTED(DO("halt", "--cpus", "2"));
+	ASSERT_TRUE(wait_for(self, "halting\n"));
+	EXPECT_LE(3, confined_threads(self->pid));
 }
 
 TEST_HARNESS_MAIN

@@ -14,10 +14,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "boot.h"
-#include "layout.h"
-#include "load.h"
-#include "ring1.h"
+#include "boot/boot.h"
+#include "machine/layout.h"
+#include "boot/load.h"
+#include "launcher.h"
 
 #define SETUP_BYTES	1024
 #define PAYLOAD_BYTES	4096

@@ -54,9 +54,9 @@ static int prepare(STOCK *self)
 	return err;
 }
 
-static uint64_t blob_va(const STOCK *self)
+static uint64_t stock_text_va(const STOCK *self)
 {
-	return self->after.slots[SLOT_SAVE_FL] - (blob_save_fl - blob);
+	return self->after.slots[SLOT_SAVE_FL] - (stock_text_save_fl - stock_text);
 }
 
 static uint64_t call_target(const uint8_t *at, uint64_t va)
@@ -74,17 +74,18 @@ TEST_F(stock, what_does_not_fault_is_replaced_and_no_more)
 
 	ASSERT_EQ(0, prepare(self)) TH_LOG("%s", self->said);
 	EXPECT_TRUE(self->changed);
-	room = blob_va(self);
-	apply = room + (blob_alternatives - blob);
+	room = stock_text_va(self);
+	apply = room + (stock_text_alternatives - stock_text);
 	ASSERT_LT(TEXT_VA + AT_END, room);
-	ASSERT_GE(TEXT_VA + TEXT_SIZE, room + (blob_end - blob));
-	EXPECT_EQ(room + (blob_cpuid - blob), self->after.slots[SLOT_CPUID]);
+	ASSERT_GE(TEXT_VA + TEXT_SIZE, room + (stock_text_end - stock_text));
+	EXPECT_EQ(room + (stock_text_cpuid - stock_text), self->after.slots[SLOT_CPUID]);
 	EXPECT_EQ(apply, call_target(self->after.text + AT_MODULE, TEXT_VA + AT_MODULE));
 	EXPECT_EQ(apply, call_target(self->after.init_text + 22, INIT_TEXT_VA + 22));
 	EXPECT_EQ(0, memcmp(self->after.text + AT_EMU, "\x65\x48\x0f\xc7\x0e\xc3", 6));
 	EXPECT_EQ(0, memcmp(self->after.text + AT_HEAD, "\x31\xc0\x8e\xd8\x66\x90", 6));
-	memcpy(&disp, self->after.text + (room - TEXT_VA) + (blob_apply - blob), sizeof(disp));
-	EXPECT_EQ(TEXT_VA + AT_APPLY, room + (blob_apply - blob) + 4 + disp);
+	memcpy(&disp, self->after.text + (room - TEXT_VA) + (stock_text_apply - stock_text),
+	       sizeof(disp));
+	EXPECT_EQ(TEXT_VA + AT_APPLY, room + (stock_text_apply - stock_text) + 4 + disp);
 
 	/* With these taken back, it is the same file. */
 	self->after.slots[SLOT_SAVE_FL] = self->file.slots[SLOT_SAVE_FL];
@@ -93,7 +94,7 @@ TEST_F(stock, what_does_not_fault_is_replaced_and_no_more)
 	memcpy(self->after.init_text + 22, self->file.init_text + 22, 5);
 	memcpy(self->after.text + AT_EMU, self->file.text + AT_EMU, 6);
 	memcpy(self->after.text + AT_HEAD, self->file.text + AT_HEAD, 6);
-	memset(self->after.text + (room - TEXT_VA), 0xcc, blob_end - blob);
+	memset(self->after.text + (room - TEXT_VA), 0xcc, stock_text_end - stock_text);
 	EXPECT_EQ(0, memcmp(&self->file, &self->after, sizeof(self->file)));
 }
 
@@ -339,10 +340,10 @@ TEST(in_ring_1_and_3_pushf_has_the_prefix)
 	struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
 
 	ASSERT_NE(MAP_FAILED, code);
-	memcpy(code, blob, blob_end - blob);
+	memcpy(code, stock_text, stock_text_end - stock_text);
 	ASSERT_EQ(0, sigaction(SIGILL, &action, NULL));
 	if (!sigsetjmp(trapped, 1))
-		((void (*)(void))(code + (blob_save_fl - blob)))();
+		((void (*)(void))(code + (stock_text_save_fl - stock_text)))();
 	ASSERT_NE(0, trap_rip);
 	EXPECT_EQ(0, memcmp((void *)trap_rip, prefix_pushf, sizeof(prefix_pushf)));
 }
@@ -361,11 +362,11 @@ TEST(pushf_alone_stays_a_call)
 	int32_t disp;
 
 	ASSERT_NE(MAP_FAILED, page);
-	ASSERT_GT(sizeof(page->code) - 1, (size_t)(blob_end - blob));
-	memcpy(page->code, blob, blob_end - blob);
+	ASSERT_GT(sizeof(page->code) - 1, (size_t)(stock_text_end - stock_text));
+	memcpy(page->code, stock_text, stock_text_end - stock_text);
 	page->code[sizeof(page->code) - 1] = ret;
-	disp = sizeof(page->code) - 1 - (blob_apply - blob + 4);
-	memcpy(page->code + (blob_apply - blob), &disp, sizeof(disp));
+	disp = sizeof(page->code) - 1 - (stock_text_apply - stock_text + 4);
+	memcpy(page->code + (stock_text_apply - stock_text), &disp, sizeof(disp));
 	memcpy(page->replacements, "\x9c\x58\xfa\x90\x9c\x58", 6);
 	for (i = 0; i < NR_ALTS; i++)
 		page->alts[i] = (struct alt){
@@ -373,7 +374,7 @@ TEST(pushf_alone_stays_a_call)
 				       (uint8_t *)&page->alts[i].replacement,
 			.feature = i == ALT_OTHER ? 5 : 8 * 32 + 16, .flags = 1,
 		};
-	((void (*)(void *, void *))(page->code + (blob_alternatives - blob)))
+	((void (*)(void *, void *))(page->code + (stock_text_alternatives - stock_text)))
 		(page->alts, page->alts + NR_ALTS);
 	EXPECT_EQ(0, page->alts[ALT_PUSHF].flags);
 	EXPECT_EQ(8 * 32 + 16, page->alts[ALT_PUSHF].feature);

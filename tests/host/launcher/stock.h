@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A crafted vmlinux of a stock kernel: the least that host/launcher/stock.c looks for, to be
+ * A crafted vmlinux of a stock kernel: the least that host/launcher/boot/stock.c looks for, to be
  * damaged by each test in its own way.
  */
 #ifndef TEST_STOCK_H
