@@ -254,9 +254,9 @@ void ring1_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value);
 int ring1_get_feature_msr(u32 index, u64 *data);
 bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
 
-/* gates.c */
-int ring1_check_host(void);
-int ring1_check_processor(void);
+/* require.c */
+int ring1_require_host(void);
+int ring1_require_processor(void);
 
 /* stats.c */
 void ring1_stats_create(struct kvm *kvm);
