@@ -34,6 +34,9 @@ REQUIREMENT(encrypted_state,
 REQUIREMENT(encrypted_memory,
 	    "memory encryption is on (C-bit in page tables)",
 	    "boot the host with 'mem_encrypt=off', or use a machine without SEV")
+REQUIREMENT(vmware,
+	    "the host is a VMware guest, whose hypervisor answers our guests itself",
+	    "set monitor_control.restrict_backdoor = \"TRUE\" for the host, then ask `ring1 check`")
 REQUIREMENT(meltdown,
 	    "the processor has Meltdown: a guest's user could read its kernel",
 	    "if that is acceptable: modprobe kvm-ring1 guest_user_may_read_guest_kernel=1")

@@ -23,6 +23,11 @@ module_param(guest_user_may_read_guest_kernel, bool, 0444);
 MODULE_PARM_DESC(guest_user_may_read_guest_kernel,
 		 "Load on a processor with Meltdown, where a guest's user can read its kernel");
 
+static bool guest_may_call_vmware;
+module_param(guest_may_call_vmware, bool, 0444);
+MODULE_PARM_DESC(guest_may_call_vmware,
+		 "Load on a VMware guest, where guests can read what VMware tells the host (guestinfo)");
+
 struct requirement {
 	bool (*missing)(void);
 	const char *why;
@@ -77,6 +82,16 @@ static bool encrypted_state(void)
 static bool encrypted_memory(void)
 {
 	return cc_platform_has(CC_ATTR_MEM_ENCRYPT);
+}
+
+/*
+ * VMware answers IN of its port at any CPL and without permission, for what it tells this
+ * host. Whether it is set not to, and whether KVM imitates it, ring 0 cannot find out, as
+ * it has permission: `ring1` asks in ring 3 (launcher/backdoor.c).
+ */
+static bool vmware(void)
+{
+	return hypervisor_is_type(X86_HYPER_VMWARE) && !guest_may_call_vmware;
 }
 
 static bool meltdown(void)

@@ -173,6 +173,26 @@ static void check_meltdown(const struct host *h, struct finding *f)
 		missing(f, meltdown);
 }
 
+/* The port belongs to all guests of the hypervisor above; the module knows VMware by name only. */
+static void check_hypervisor(const struct host *h, struct finding *f)
+{
+	static const char reason[] =
+		"a hypervisor above answers guests by VMware's port, behind the monitor's back";
+
+	if (h->backdoor && h->vmware_accepted)
+		note(f, "", reason);
+	else if (h->backdoor && h->vmware)
+		missing(f, vmware);
+	else if (h->backdoor)
+		no(f, "run that one without kvm.enable_vmware_backdoor; if it is acceptable: modprobe kvm-ring1 guest_may_call_vmware=1",
+		   "%s", reason);
+	else if (h->vmware && !h->ring1_loaded)
+		no(f, "`modprobe kvm-ring1 guest_may_call_vmware=1`",
+		   "this is a VMware guest: the module does not see that its port is closed to guests");
+	else
+		yes(f, "no hypervisor above answers guests by VMware's port");
+}
+
 /* User space sees neither SFMASK nor all of what the kernel does against Spectre v2. */
 static void check_unseen(const struct host *h, struct finding *f)
 {
@@ -295,6 +315,7 @@ static const struct check {
 	{ "paging",		check_paging },
 	{ "events",		check_events },
 	{ "meltdown",		check_meltdown },
+	{ "hypervisor",		check_hypervisor },
 	{ "unseen",		check_unseen },
 	{ "hardware",		check_hardware },
 	{ "other module",	check_vendor },

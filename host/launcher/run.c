@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "acpi.h"
+#include "backdoor.h"
 #include "console.h"
 #include "device.h"
 #include "end.h"
@@ -245,8 +246,8 @@ int run_main(int argc, char **argv)
 	vm.cpus = options.cpus;
 	vm.trap = options.trap;
 	device_set_debug(options.debug);
-	if (ram_alloc(&vm.ram, options.mem) || load_images(&options, &vm.ram, &kernel) ||
-	    write_boot_data(&options, &vm.ram, &kernel))
+	if (backdoor_check() || ram_alloc(&vm.ram, options.mem) ||
+	    load_images(&options, &vm.ram, &kernel) || write_boot_data(&options, &vm.ram, &kernel))
 		return RING1_ERROR;
 	status = connect_serials(&options);
 	if (status)

@@ -81,7 +81,7 @@ not_loaded() {
 	rm -r "$root/sys/module/kvm_ring1"
 }
 
-plan 38
+plan 40
 
 good_host
 says "a good host" 0 "This host can run ring-1 guests."
@@ -133,6 +133,13 @@ put sys/hypervisor/guest_type PV
 refused "a Xen PV domain" "Xen PV" "PVH or HVM"
 put sys/hypervisor/guest_type HVM
 says "a Xen HVM domain" 0 "runs in ring 0"
+
+good_host
+put sys/class/dmi/id/sys_vendor "VMware, Inc."
+says "a VMware guest, where the module is loaded" 0 "yes   hypervisor"
+not_loaded
+put sys/class/dmi/id/sys_vendor "VMware, Inc."
+says "a VMware guest" 1 "a VMware guest" "guest_may_call_vmware=1" "2 problems"
 
 good_host
 put sys/module/kvm_intel/initstate live

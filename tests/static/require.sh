@@ -28,13 +28,13 @@ one_line() {
 # Lines "MISSING<tab>WHY<tab>REMEDY", without quotation marks.
 rows() {
 	sed '1,/^ \*\//d' "$table" | one_line | sed 's/REQUIREMENT(/\n/g' |
-		sed "1d; s/\" RING1_KERNEL_OLDEST \"/$oldest/; s/, \"/\t/g; s/\") *$//; s/[\\\\\"']//g"
+		sed "1d; s/\" RING1_KERNEL_OLDEST \"/$oldest/; s/, \"/\t/g; s/\") *$//; s/[\\\\\`\"']//g"
 }
 
 # The document's, likewise, with the column between.
 documented() {
-	sed -n '/^Requirements of the host/,/^That no other/p' "$document" | one_line |
-		sed 's/ \* - /\n/g' | sed "1,2d; s/ - /\t/g; s/ *That no other.*//; s/[\`\"']//g"
+	sed -n '/^Requirements of the host/,/^On VMware the/p' "$document" | one_line |
+		sed 's/ \* - /\n/g' | sed "1,2d; s/ - /\t/g; s/ *On VMware the.*//; s/[\`\"']//g"
 }
 
 # has_rows: each requirement is a row, with its remedy; there is no other.
