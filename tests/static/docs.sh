@@ -5,7 +5,8 @@
 #           there; the manual page is; nothing is misspelt
 # How:      docutils, groff and codespell, and a search for names of files
 # Catches:  a table that does not come out, a document nobody finds, a comment that sends
-#           the reader to a file with another name by now, or for a function that has moved
+#           the reader to a file with another name by now, or for a function that has
+#           moved; a figure that was measured anew
 # Timeout:  300
 
 . "${0%/*}/../lib/tap.sh"
@@ -113,6 +114,16 @@ pairs_hold() {
 	done <"$names" | grep .
 }
 
+# README's rows are some of the report's, for an operation the columns pv, xen, trap and qemu.
+figures_hold() {
+	awk -F ' *[|] *' '$4 ~ /^[0-9.]+$/ { print $4, $9, $5, $11 }' \
+		Documentation/bench/report.md >"$names"
+	awk -F ' *[|] *' '
+		NR == FNR { known[$0]; next }
+		$3 ~ /^[0-9.]+$/ { n++; if (!($3 " " $4 " " $5 " " $6 in known)) { print; bad = 1 } }
+		END { exit bad || n < 5 }' "$names" README.md
+}
+
 manual_page() {
 	! groff -mdoc -ww -Tutf8 -z host/launcher/ring1.1 2>&1 | grep .
 }
@@ -123,7 +134,7 @@ spelt() {
 }
 
 names=$(mktemp)
-plan 9
+plan 10
 check "documents are well-formed reST" well_formed
 check "no line of theirs has more than 100 columns" narrow
 check "all are in Documentation/index.rst" indexed
@@ -131,6 +142,7 @@ check "links between documents lead somewhere" linked
 check "files that documents and comments name exist" paths_exist
 check "so do sources that they name without a folder" bare_names_exist
 check "functions and names are in the files where they are said to be" pairs_hold
+check "README has the report's figures" figures_hold
 check "the manual page has no warnings" manual_page
 check "codespell finds nothing" spelt
 rm -f "$names"

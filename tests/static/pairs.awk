@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # For docs.sh. Prints what documents and comments say is where: lines "FILE:LINE NAME PATH",
-# LINE that of the paragraph. They say so by "``f()`` in host/x.c", "f() and g() in x.c" or
-# "``f()`` (host/x.c)"; a name without parentheses counts if it is quoted.
+# LINE that of the paragraph. A function or several, in parentheses or quoted, are followed
+# by "in PATH" or "(PATH)"; another name counts if it is quoted.
 
 function flush(	rest, hit, path, names, end) {
 	rest = text
