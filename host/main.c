@@ -107,7 +107,7 @@ static struct kvm_x86_nested_ops nested_ops = {
 static struct kvm_x86_ops ring1_ops __initdata = {
 	.name = KBUILD_MODNAME,
 
-	.check_processor_compatibility = ring1_check_processor,
+	.check_processor_compatibility = ring1_require_processor,
 	.hardware_unsetup = do_nothing,
 	.enable_virtualization_cpu = enable_virtualization_cpu,
 	.disable_virtualization_cpu = do_nothing,
@@ -228,7 +228,7 @@ static int __init ring1_init(void)
 {
 	int r;
 
-	r = ring1_check_host();
+	r = ring1_require_host();
 	if (r)
 		return r;
 	ring1_mitigations_init();

@@ -175,9 +175,9 @@ static inline bool ring1_is_pv(const struct vcpu_ring1 *v)
 	return v->shared;
 }
 
-/* gates.c */
-int ring1_check_host(void);
-int ring1_check_processor(void);
+/* require.c */
+int ring1_require_host(void);
+int ring1_require_processor(void);
 
 /* cpuid.c */
 void ring1_cpuid_init(void);

@@ -20,7 +20,7 @@
 
 /*
  * Entry MSRs: the host's values come back when the thread returns to user mode.
- * STAR and SFMASK are the host's; gates.c checks that they suit.
+ * STAR and SFMASK are the host's; require.c checks that they suit.
  */
 static const u32 uret_msrs[] = {
 	MSR_TSC_AUX, MSR_LSTAR, MSR_CSTAR, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * `ring1 check`: can this host run ring-1 guests, and what is to be done where
- * it cannot. The same conditions as the module's own gates, and those that
- * come before it: is it there, may it load, may this user use it. Each check
- * is a pure function of the facts that host.c collected.
+ * it cannot. The module's own requirements, but for two that user space cannot
+ * see, and those that come before it: is it there, may it load, may this user
+ * use it. Each check is a pure function of the facts that host.c collected.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../require.h"
 #include "host.h"
 #include "launcher.h"
 
@@ -20,8 +21,21 @@
 #define SEV_STATUS_SNP		(1 << 2)
 #define S_CET_SHADOW_STACK	(1 << 0)
 
-#define KERNEL_SERIES		"6.12"
-#define MIN_PATCH_LEVEL		111
+enum requirement {
+#define REQUIREMENT(missing, ...) missing,
+#include "../require-table.h"
+#undef REQUIREMENT
+};
+
+static const struct {
+	const char *why;
+	const char *remedy;
+} requirements[] = {
+#define REQUIREMENT(missing, ...)	\
+	[missing] = { __VA_ARGS__ },
+#include "../require-table.h"
+#undef REQUIREMENT
+};
 
 enum verdict { YES, NOTE, NO };
 
@@ -70,20 +84,24 @@ static void note(struct finding *f, const char *remedy, const char *reason)
 	f->verdict = NOTE;
 }
 
+/* In the module's own words. */
+static void missing(struct finding *f, enum requirement which)
+{
+	no(f, requirements[which].remedy, "%s", requirements[which].why);
+}
+
 static bool is_our_series(const struct host *h)
 {
-	return h->version[0] == 6 && h->version[1] == 12;
+	return h->version[0] == RING1_KERNEL_MAJOR && h->version[1] == RING1_KERNEL_MINOR;
 }
 
 static void check_kernel(const struct host *h, struct finding *f)
 {
 	if (!is_our_series(h))
-		no(f, "boot a kernel of Debian's linux-image-" KERNEL_SERIES " packages",
-		   "Linux %s runs; the module is made for Linux " KERNEL_SERIES, h->release);
-	else if (h->version[2] < MIN_PATCH_LEVEL)
-		no(f, "upgrade the kernel package and boot the new kernel",
-		   "Linux %s is older than " KERNEL_SERIES ".%d: its KVM lacks fixes that keep guests apart",
-		   h->release, MIN_PATCH_LEVEL);
+		no(f, "boot a kernel of Debian's linux-image-" RING1_KERNEL_SERIES " packages",
+		   "Linux %s runs; the module is made for Linux " RING1_KERNEL_SERIES, h->release);
+	else if (h->version[2] < RING1_KERNEL_PATCH)
+		missing(f, old_kvm);
 	else
 		yes(f, "Linux %s", h->release);
 }
@@ -91,8 +109,7 @@ static void check_kernel(const struct host *h, struct finding *f)
 static void check_xen(const struct host *h, struct finding *f)
 {
 	if (h->xen_pv)
-		no(f, "use a PVH or HVM domain for this system",
-		   "this is a Xen PV domain, whose kernel does not run in ring 0");
+		missing(f, xen_pv);
 	else
 		yes(f, "the kernel runs in ring 0");
 }
@@ -101,20 +118,15 @@ static void check_confidential(const struct host *h, struct finding *f)
 {
 	if (host_has(h, "tdx_guest") || h->sev_snp_guest ||
 	    h->sev_status & (SEV_STATUS_ES | SEV_STATUS_SNP))
-		no(f, "use a machine without confidential computing",
-		   "this is a confidential virtual machine (SEV-ES, SEV-SNP or TDX)");
+		missing(f, encrypted_state);
 	else
 		yes(f, "no confidential computing");
 }
 
 static void check_encryption(const struct host *h, struct finding *f)
 {
-	if (h->sev_status & SEV_STATUS_SEV)
-		no(f, "use a machine without confidential computing",
-		   "the memory of this virtual machine is encrypted (SEV), which marks page tables");
-	else if (host_has(h, "sme"))
-		no(f, "boot with mem_encrypt=off",
-		   "memory encryption (SME) is on, which marks page tables");
+	if (h->sev_status & SEV_STATUS_SEV || host_has(h, "sme"))
+		missing(f, encrypted_memory);
 	else
 		yes(f, "no marks of memory encryption in page tables");
 }
@@ -124,14 +136,11 @@ static void check_features(const struct host *h, struct finding *f)
 	if (!host_has(h, "lm"))
 		no(f, "use another machine", "the processor has no 64-bit mode");
 	else if (!host_has(h, "nx"))
-		no(f, "enable it in the firmware; boot without clearcpuid=nx",
-		   "the processor has no NX, or it is off");
+		missing(f, no_nx);
 	else if (!host_has(h, "smep"))
-		no(f, "use a processor of 2013 or later; boot without clearcpuid=smep",
-		   "the processor has no SMEP, or it is off");
+		missing(f, no_smep);
 	else if (!host_has(h, "fsgsbase"))
-		no(f, "use a processor of 2013 or later; boot without nofsgsbase",
-		   "the processor has no FSGSBASE, or it is off");
+		missing(f, no_fsgsbase);
 	else
 		yes(f, "64-bit, NX, SMEP, FSGSBASE");
 }
@@ -139,7 +148,7 @@ static void check_features(const struct host *h, struct finding *f)
 static void check_paging(const struct host *h, struct finding *f)
 {
 	if (host_has(h, "la57"))
-		no(f, "boot with no5lvl", "five-level paging is on, which is not supported yet");
+		missing(f, la57);
 	else
 		yes(f, "four levels");
 }
@@ -147,27 +156,50 @@ static void check_paging(const struct host *h, struct finding *f)
 static void check_events(const struct host *h, struct finding *f)
 {
 	if (host_has(h, "fred"))
-		no(f, "boot with fred=off", "FRED is on, which is not supported");
+		missing(f, fred);
 	else if (h->s_cet & S_CET_SHADOW_STACK)
-		no(f, "boot with a kernel that does not use them",
-		   "supervisor shadow stacks are on, which is not supported");
+		missing(f, supervisor_shadow_stack);
 	else
 		yes(f, "IDT, no supervisor shadow stacks");
 }
 
 static void check_meltdown(const struct host *h, struct finding *f)
 {
-	static const char reason[] =
-		"the processor has Meltdown: a program in a guest could read that guest's kernel";
-	static const char remedy[] =
-		"if that is acceptable: modprobe kvm-ring1 guest_user_may_read_guest_kernel=1";
-
 	if (!strcmp(h->meltdown, "Not affected"))
 		yes(f, "not affected");
 	else if (h->ring1_loaded)
-		note(f, "", reason);
+		note(f, "", requirements[meltdown].why);
 	else
-		no(f, remedy, "%s", reason);
+		missing(f, meltdown);
+}
+
+/* The port belongs to all guests of the hypervisor above; the module knows VMware by name only. */
+static void check_hypervisor(const struct host *h, struct finding *f)
+{
+	static const char reason[] =
+		"a hypervisor above answers guests by VMware's port, behind the monitor's back";
+
+	if (h->backdoor && h->vmware_accepted)
+		note(f, "", reason);
+	else if (h->backdoor && h->vmware)
+		missing(f, vmware);
+	else if (h->backdoor)
+		no(f, "run that one without kvm.enable_vmware_backdoor; if it is acceptable: modprobe kvm-ring1 guest_may_call_vmware=1",
+		   "%s", reason);
+	else if (h->vmware && !h->ring1_loaded)
+		no(f, "`modprobe kvm-ring1 guest_may_call_vmware=1`",
+		   "this is a VMware guest: the module does not see that its port is closed to guests");
+	else
+		yes(f, "no hypervisor above answers guests by VMware's port");
+}
+
+/* User space sees neither SFMASK nor all of what the kernel does against Spectre v2. */
+static void check_unseen(const struct host *h, struct finding *f)
+{
+	if (h->ring1_loaded)
+		yes(f, "branch predictions and SYSCALL's flags were checked by the module");
+	else
+		note(f, "", "branch predictions and SYSCALL's flags: the module checks them when it is loaded");
 }
 
 static void check_vendor(const struct host *h, struct finding *f)
@@ -283,6 +315,8 @@ static const struct check {
 	{ "paging",		check_paging },
 	{ "events",		check_events },
 	{ "meltdown",		check_meltdown },
+	{ "hypervisor",		check_hypervisor },
+	{ "unseen",		check_unseen },
 	{ "hardware",		check_hardware },
 	{ "other module",	check_vendor },
 	{ "installed",		check_installed },

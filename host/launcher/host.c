@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backdoor.h"
 #include "host.h"
 #include "launcher.h"
 
@@ -148,6 +149,15 @@ static void examine_machine(struct host *host)
 
 	read_line(line, sizeof(line), "/sys/hypervisor/guest_type");
 	host->xen_pv = !strcmp(line, "PV");
+	read_line(line, sizeof(line), "/sys/class/dmi/id/sys_vendor");
+	host->vmware = !strncmp(line, "VMware", 6);
+	/* Not of another machine's files. */
+	if (!*root) {
+		host->vmware |= backdoor_is_vmware();
+		host->backdoor = backdoor_answers();
+	}
+	read_line(line, sizeof(line), "/sys/module/kvm_ring1/parameters/guest_may_call_vmware");
+	host->vmware_accepted = *line == 'Y';
 	host->sev_snp_guest = exists("/dev/sev-guest");
 	host->sev_status = read_msr(MSR_SEV_STATUS);
 	host->s_cet = read_msr(MSR_S_CET);

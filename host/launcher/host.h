@@ -15,6 +15,9 @@ struct host {
 	char *flags;			/* of a processor, a blank before and behind each */
 	bool xen_pv;
 	bool sev_snp_guest;
+	bool vmware;
+	bool vmware_accepted;		/* by who loaded the module */
+	bool backdoor;			/* VMware's port answers programs; false with --root */
 	/* Zero where root or the msr module is missing: the module itself will look again. */
 	uint64_t sev_status;
 	uint64_t s_cet;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backdoor.h"
 #include "boot/acpi.h"
 #include "boot/load.h"
 #include "devices/bus.h"
@@ -265,8 +266,8 @@ int run_main(int argc, char **argv)
 	vm.cpus = options.cpus;
 	vm.trap = options.trap;
 	bus_set_debug(options.debug);
-	if (ram_alloc(&vm.ram, options.mem) || load_images(&options, &vm.ram, &kernel) ||
-	    write_boot_data(&options, &vm.ram, &kernel))
+	if (backdoor_check() || ram_alloc(&vm.ram, options.mem) ||
+	    load_images(&options, &vm.ram, &kernel) || write_boot_data(&options, &vm.ram, &kernel))
 		return RING1_ERROR;
 	status = connect_serials(&options);
 	if (status)

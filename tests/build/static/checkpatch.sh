@@ -17,7 +17,7 @@ excused='
 # TRACE_EVENT has a form of its own.
 host/tracepoints.h	OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,COMPLEX_MACRO
 # It must know what it was built for.
-host/gates.c		LINUX_VERSION_CODE
+host/require.c		LINUX_VERSION_CODE
 # The call that does not exist; and a file name with the name of the function.
 host/hypercall.c	ENOSYS,EMBEDDED_FUNCTION_NAME
 # _Static_assert is of C: programs include the file as well.

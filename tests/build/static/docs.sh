@@ -5,7 +5,8 @@
 #           there; the manual page is; nothing is misspelt
 # How:      docutils, groff and codespell, and a search for names of files
 # Catches:  a table that does not come out, a document nobody finds, a comment that sends
-#           the reader to a file with another name by now
+#           the reader to a file with another name by now, or for a function that has
+#           moved; a figure that was measured anew
 # Timeout:  300
 
 . "${0%/*}/../../lib/tap.sh"
@@ -69,6 +70,60 @@ paths_exist() {
 	done <"$names" | grep .
 }
 
+# Names of sources without a folder, in comments: of this tree or of Linux, generated or not.
+bare_names_exist() {
+	{
+		git ls-files
+		find build/linux-source/ -name '*.[chS]'
+	} | sed 's|.*/||' | LC_ALL=C sort -u >"$names"
+	! {
+		git grep -n . -- 'Documentation/*.rst' '*.md'
+		git grep -nE '^[[:space:]]*(#[^i]|\*|/\*|//)' -- ':!*.rst' ':!*.md' ':!*.patch'
+	} | grep -oE '^[^:]+:[0-9]+:|(^|[ (,])[a-z][[:alnum:]_-]+\.[cS]\>' | awk '
+		NR == FNR { known[$0]; next }
+		/:$/ { where = $0; next }
+		{ sub(/^[ (,]/, "") }
+		!($0 in known) { print where, $0 }' "$names" - | grep .
+}
+
+# candidates PATH: the files that it may mean. One without a folder is of this tree.
+candidates() {
+	case $1 in
+	*/*) [ ! -e "$1" ] || echo "$1" ;;
+	*) git ls-files "$1" "*/$1" ;;
+	esac
+}
+
+# defines FILE NAME: in C, assembly or sh.
+defines() {
+	grep -qE "^([[:alpha:]_][^;]*[^[:alnum:]_;]|#define )?$2\(.*[^;]\$|^SYM_[A-Z_]+\($2[,)]|^$2:" "$1"
+}
+
+# f() is defined where it is said to be, another name is there.
+pairs_hold() {
+	git ls-files ':!*.patch' ':!LICENSES' ':!Documentation/bench' |
+		xargs awk -f tests/static/pairs.awk >"$names"
+	[ "$(wc -l <"$names")" -gt 50 ] && ! while read -r where name path; do
+		for f in $(candidates "$path"); do
+			case $name in
+			*'()') ! defines "$f" "${name%??}" || continue 2 ;;
+			*) ! grep -qwF "$name" "$f" || continue 2 ;;
+			esac
+		done
+		echo "$where $name is not in $path"
+	done <"$names" | grep .
+}
+
+# README's rows are some of the report's, for an operation the columns pv, xen, trap and qemu.
+figures_hold() {
+	awk -F ' *[|] *' '$4 ~ /^[0-9.]+$/ { print $4, $9, $5, $11 }' \
+		Documentation/bench/report.md >"$names"
+	awk -F ' *[|] *' '
+		NR == FNR { known[$0]; next }
+		$3 ~ /^[0-9.]+$/ { n++; if (!($3 " " $4 " " $5 " " $6 in known)) { print; bad = 1 } }
+		END { exit bad || n < 5 }' "$names" README.md
+}
+
 manual_page() {
 	! groff -mdoc -ww -Tutf8 -z host/launcher/ring1.1 2>&1 | grep .
 }
@@ -79,12 +134,15 @@ spelt() {
 }
 
 names=$(mktemp)
-plan 7
+plan 10
 check "documents are well-formed reST" well_formed
 check "no line of theirs has more than 100 columns" narrow
 check "all are in Documentation/index.rst" indexed
 check "links between documents lead somewhere" linked
 check "files that documents and comments name exist" paths_exist
+check "so do sources that they name without a folder" bare_names_exist
+check "functions and names are in the files where they are said to be" pairs_hold
+check "README has the report's figures" figures_hold
 check "the manual page has no warnings" manual_page
 check "codespell finds nothing" spelt
 rm -f "$names"

@@ -7,8 +7,9 @@
 # How:      on a host of that kind; ring1_test.gate=NAME on its command line says which,
 #           or none for one that is good
 # Needs:    root; the batches whose names begin with gate-
-# Catches:  a gate that real hardware does not close; a refusal after something was done
-# Beyond:   FRED, shadow stacks, Xen, encryption, an old KVM: build/unit/gates, host/launcher/check
+# Catches:  a requirement that is not asked for on a real processor; a refusal after
+#           something was done
+# Beyond:   FRED, shadow stacks, Xen, encryption, an old KVM: build/unit/require, host/launcher/check
 
 . "${0%/*}/../../lib/tap.sh"
 . "${0%/*}/../../lib/ring1.sh"
@@ -17,7 +18,7 @@ gate=$(sed -n 's/.*ring1_test\.gate=\([^ ]*\).*/\1/p' /proc/cmdline)
 parameter=guest_user_may_read_guest_kernel=1
 reason=			# in the kernel log
 remedy=
-row=			# the same in ring1 check: the line, its reason and remedy
+row=			# the line of ring1 check that says so, in these words if no others are here
 row_reason=
 row_remedy=
 command=		# which helps
@@ -41,35 +42,27 @@ none)
 	;;
 la57)
 	is_there="has_flag la57"
-	reason="5-level paging is on, which is not supported yet"
+	reason="five-level paging is on, which is not supported yet"
 	remedy="boot the host with 'no5lvl'"
 	row=paging
-	row_reason="five-level paging is on, which is not supported yet"
-	row_remedy="boot with no5lvl"
 	;;
 nx)
 	is_there="has_no_flag nx"
 	reason="the processor has no NX, or it is off"
-	remedy="enable it in the firmware, and no 'clearcpuid=nx' on the kernel command line"
+	remedy="enable it in the firmware; boot the host without 'clearcpuid=nx'"
 	row=processor
-	row_reason=$reason
-	row_remedy="enable it in the firmware; boot without clearcpuid=nx"
 	;;
 smep)
 	is_there="has_no_flag smep"
 	reason="the processor has no SMEP, or it is off"
-	remedy="use a processor of 2013 or later, and no 'clearcpuid=smep' on the kernel command line"
+	remedy="use a processor of 2013 or later; boot the host without 'clearcpuid=smep'"
 	row=processor
-	row_reason=$reason
-	row_remedy="use a processor of 2013 or later; boot without clearcpuid=smep"
 	;;
 fsgsbase)
 	is_there="has_no_flag fsgsbase"
 	reason="the processor has no FSGSBASE, or it is off"
-	remedy="use a processor of 2013 or later, and no 'nofsgsbase' on the kernel command line"
+	remedy="use a processor of 2013 or later; boot the host without 'nofsgsbase'"
 	row=processor
-	row_reason=$reason
-	row_remedy="use a processor of 2013 or later; boot without nofsgsbase"
 	;;
 predictions)
 	is_there="grep LFENCE /sys/devices/system/cpu/vulnerabilities/spectre_v2"
@@ -79,10 +72,8 @@ predictions)
 meltdown)
 	is_there="grep -v 'Not affected' /sys/devices/system/cpu/vulnerabilities/meltdown"
 	reason="the processor has Meltdown: a guest's user could read its kernel"
-	remedy="if that is acceptable, load with $parameter"
+	remedy="if that is acceptable: modprobe kvm-ring1 $parameter"
 	row=meltdown
-	row_reason="the processor has Meltdown: a program in a guest could read that guest's kernel"
-	row_remedy="if that is acceptable: modprobe kvm-ring1 $parameter"
 	command="modprobe kvm-ring1 $parameter"
 	;;
 amd)
@@ -181,7 +172,8 @@ meltdown) plan 10 ;;
 esac
 check "the host is of the kind that the batch means" eval "$is_there"
 [ -z "$row" ] ||
-	check "ring1 check says why and what to do" check_refuses "$row" "$row_reason" "$row_remedy"
+	check "ring1 check says why and what to do" check_refuses "$row" "${row_reason:-$reason}" \
+		"${row_remedy:-$remedy}"
 if [ -n "$reason" ]; then
 	check "modprobe fails" refuses_to_load
 	check "the kernel log says why and what to do" log_says_why

@@ -81,7 +81,7 @@ not_loaded() {
 	rm -r "$root/sys/module/kvm_ring1"
 }
 
-plan 36
+plan 40
 
 good_host
 says "a good host" 0 "This host can run ring-1 guests."
@@ -91,21 +91,21 @@ for feature in lm nx smep fsgsbase; do
 	flags "$(echo "lm nx smep fsgsbase" | sed "s/$feature//") no$feature ${feature}x"
 	case $feature in
 	lm) refused "no 64-bit mode" "no 64-bit mode" ;;
-	nx) refused "no NX" "no NX" "without clearcpuid=nx" ;;
-	smep) refused "no SMEP" "no SMEP" "without clearcpuid=smep" ;;
-	fsgsbase) refused "no FSGSBASE" "no FSGSBASE" "without nofsgsbase" ;;
+	nx) refused "no NX" "no NX" "without 'clearcpuid=nx'" ;;
+	smep) refused "no SMEP" "no SMEP" "without 'clearcpuid=smep'" ;;
+	fsgsbase) refused "no FSGSBASE" "no FSGSBASE" "without 'nofsgsbase'" ;;
 	esac
 done
 
 good_host
 flags "lm nx smep fsgsbase la57"
-refused "five-level paging" "what to do: boot with no5lvl"
+refused "five-level paging" "what to do: boot the host with 'no5lvl'"
 flags "lm nx smep fsgsbase fred"
-refused "FRED" "what to do: boot with fred=off"
+refused "FRED" "what to do: boot the host with 'fred=off'"
 flags "lm nx smep fsgsbase sme"
-refused "SME" "what to do: boot with mem_encrypt=off"
+refused "SME" "what to do: boot the host with 'mem_encrypt=off'"
 flags "lm nx smep fsgsbase tdx_guest"
-refused "a TDX guest" "confidential"
+refused "a TDX guest" "without confidential computing"
 flags "lm nx smep fsgsbase vmx"
 says "VT-x is mentioned" 0 "note" "kvm_intel would be quicker"
 flags "lm nx smep fsgsbase svm"
@@ -113,12 +113,15 @@ says "AMD-V is mentioned" 0 "note" "kvm_amd would be quicker"
 
 good_host
 put dev/sev-guest ""
-refused "an SEV-SNP guest, by its device" "confidential"
-for bit in 1 2 4; do
+refused "an SEV-SNP guest, by its device" "without confidential computing"
+for bit in 2 4; do
 	good_host
 	put_msr 0xc0010131 "\\00$bit"
 	refused "SEV status register $bit" "without confidential computing"
 done
+good_host
+put_msr 0xc0010131 '\001'
+refused "SEV status register 1" "memory encryption" "a machine without SEV"
 good_host
 put_msr 0x6a2 '\001'
 refused "supervisor shadow stacks" "supervisor shadow stacks are on"
@@ -130,6 +133,13 @@ put sys/hypervisor/guest_type PV
 refused "a Xen PV domain" "Xen PV" "PVH or HVM"
 put sys/hypervisor/guest_type HVM
 says "a Xen HVM domain" 0 "runs in ring 0"
+
+good_host
+put sys/class/dmi/id/sys_vendor "VMware, Inc."
+says "a VMware guest, where the module is loaded" 0 "yes   hypervisor"
+not_loaded
+put sys/class/dmi/id/sys_vendor "VMware, Inc."
+says "a VMware guest" 1 "a VMware guest" "guest_may_call_vmware=1" "2 problems"
 
 good_host
 put sys/module/kvm_intel/initstate live
@@ -161,7 +171,10 @@ says "the module is not installed" 1 "not installed for Linux $release" "make in
 rmdir "$modules/build"
 says "nor the headers to build it" 1 "apt install linux-headers-$release"
 
+good_host
+says "what the loaded module has seen" 0 "yes   unseen"
 not_loaded
+says "what only the module can see" 1 "note  unseen" "the module checks them"
 refused "the module is not loaded" "what to do: \`modprobe kvm-ring1\`"
 put dev/kmsg "4,1,2,-;something else
 3,7,8,-;kvm_ring1: cannot load: an old reason; an old remedy
