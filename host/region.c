@@ -282,7 +282,8 @@ void ring1_mm_put(struct ring1_mm *rmm)
 	WRITE_ONCE(*slot_in_pgd(rmm->mm), 0);
 	/* Under the lock: the process may be creating its next VM, in the same slot. */
 	if (rmm->region[0]) {
-		inc_mm_tlb_gen(rmm->mm);
+		/* Orders mm_cpumask() behind the slot, as inc_mm_tlb_gen(), no module's, does. */
+		atomic64_inc_return(&rmm->mm->context.tlb_gen);
 		on_each_cpu_mask(mm_cpumask(rmm->mm), flush_cpu, NULL, true);
 	}
 	mutex_unlock(&region_lock);
