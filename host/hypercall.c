@@ -601,6 +601,7 @@ bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu)
 {
 	u64 nr = kvm_rax_read(vcpu);
 
+	ring1_assert(irqs_disabled());
 	if (nr == RING1_HC_WRMSR ? !wrmsr_irqoff(vcpu) : dispatch(vcpu, true) == -EAGAIN)
 		return false;
 	account(vcpu, nr);
