@@ -27,6 +27,8 @@
 #:   install    on this machine: the module by DKMS (KERNEL=RELEASE for another kernel than
 #:              the running one), ring1 in /usr/local/bin
 #:   uninstall  takes that away again
+#:   graft      puts the guest port and the monitor into a Debian 6.12 source tree, TREE=DIR,
+#:              as options of its own: RING1_GUEST and KVM_RING1
 #:   reference  makes Documentation/abi/hypercalls.rst anew
 #:   clean      removes build/; the cache stays
 #:
@@ -48,6 +50,7 @@
 #:                              what /dev/kvm is there
 #:   RING1_CACHE=DIR            for kernels and downloads; ~/.cache/ring1
 #:   KERNEL_VERSION             another one than guest-patches/base says
+#:   RING1_DEBUG=y              modules: with the checks of KVM_RING1_DEBUG (Kconfig)
 #:   TEST_SLOWNESS=1            multiplies the time that tests may take
 #:   ENVIRONMENTS PARTS OPERATIONS EFFORT=100
 #:                              bench: what is measured, and how often (percent)
@@ -63,7 +66,7 @@ endif
 variables := GUEST_CMD HOST_CMD SMP MEM GUEST_MODE GUEST_KERNEL GUEST_APPEND HOST_APPEND SHARE \
 	HOST_KERNEL HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_EMULATOR HOST_GDB HOST_KVM \
 	RING1_CACHE KERNEL_VERSION V BATCH TEST TEST_SLOWNESS \
-	ENVIRONMENTS PARTS OPERATIONS EFFORT
+	ENVIRONMENTS PARTS OPERATIONS EFFORT TREE RING1_DEBUG
 $(foreach v,$(variables),$(eval override $(v) := $$(value $(v))))
 export $(variables)
 
@@ -101,13 +104,12 @@ guest: kernels
 	$(rig)/kernel-build --source patched --config $(guest_config) --out build/guest
 
 debug-host: kernels
-	$(rig)/kernel-build --source pristine --config $(guest_config) \
-		--config $(rig)/debug-host.config --headers --out build/debug-host
-	$(rig)/module-build debug CC=gcc-12
+	$(rig)/kernel-build --source patched --config $(guest_config) \
+		--config $(rig)/debug-host.config --out build/debug-host
 
 modules: kernels $(if $(filter debug,$(HOST_KERNEL)),debug-host)
-	$(rig)/module-build amd64
-	$(rig)/module-build cloud-amd64
+	$(rig)/module-build amd64 $(addprefix RING1_DEBUG=,$(RING1_DEBUG))
+	$(rig)/module-build cloud-amd64 $(addprefix RING1_DEBUG=,$(RING1_DEBUG))
 
 launcher: packages
 	MAKEFLAGS= $(MAKE) -s -C host/launcher O=$(CURDIR)/build/launcher >&2
@@ -154,6 +156,9 @@ install:
 uninstall:
 	host/dkms/uninstall
 
+graft:
+	guest-patches/place "$$TREE"
+
 reference:
 	awk -v form=rst -f hypercalls/reference.awk -f hypercalls/gen.awk \
 		hypercalls/hypercalls.tbl host/hypercall.c >Documentation/abi/hypercalls.rst
@@ -163,4 +168,4 @@ clean:
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
 	modules launcher tests check check-debug check-off check-trap check-install bench \
-	bench-quick install uninstall reference clean debug-host
+	bench-quick install uninstall graft reference clean debug-host
