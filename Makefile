@@ -16,8 +16,9 @@
 #:   check-trap all tests of guests in trap guests, and on Debian's own kernels: slow
 #:   check-install
 #:              make install in a bootstrapped Debian, which then boots as a host
-#:   check-off  that the series leaves a kernel without RING1_GUEST as it was: builds one of
-#:              the patched and one of the pristine tree, compares their code; ten minutes
+#:   check-off  that the series leaves a kernel without RING1_GUEST and KVM_RING1 as it was:
+#:              builds one of the patched and one of the pristine tree, compares their code;
+#:              and that both options together compile; a quarter of an hour
 #:   bench      operations and exits in nine environments, side by side: build/bench/report.md;
 #:              ENVIRONMENTS= PARTS= OPERATIONS= select, see Documentation/bench.rst
 #:   bench-quick
@@ -127,9 +128,12 @@ check-debug: guest debug-host launcher tests
 
 check-off: kernels
 	$(rig)/kernel-build --source pristine --config $(rig)/option-off.config --objects \
-		--out build/off-pristine
+		--targets "bzImage arch/x86/kvm/" --out build/off-pristine
 	$(rig)/kernel-build --source patched --config $(rig)/option-off.config --objects \
-		--out build/off-patched
+		--targets "bzImage arch/x86/kvm/" --out build/off-patched
+	$(rig)/kernel-build --source patched --config $(rig)/option-off.config \
+		--config $(rig)/option-on.config --objects \
+		--targets "modules_prepare arch/x86/ring1/ arch/x86/kvm/ring1/" --out build/off-both
 	$(rig)/run-tests tests/batches-off
 
 bench-quick: guest modules launcher tests
