@@ -16,8 +16,9 @@
 #:   check-trap all tests of guests in trap guests, and on Debian's own kernels: slow
 #:   check-install
 #:              make install in a bootstrapped Debian, which then boots as a host
-#:   check-off  that the series leaves a kernel without RING1_GUEST as it was: builds one of
-#:              the patched and one of the pristine tree, compares their code; ten minutes
+#:   check-off  that the series leaves a kernel without RING1_GUEST and KVM_RING1 as it was:
+#:              builds one of the patched and one of the pristine tree, compares their code;
+#:              and that both options together compile; a quarter of an hour
 #:   bench      operations and exits in nine environments, side by side: build/bench/report.md;
 #:              ENVIRONMENTS= PARTS= OPERATIONS= select, see Documentation/bench.rst
 #:   bench-quick
@@ -27,6 +28,8 @@
 #:   install    on this machine: the module by DKMS (KERNEL=RELEASE for another kernel than
 #:              the running one), ring1 in /usr/local/bin
 #:   uninstall  takes that away again
+#:   graft      puts the guest port and the monitor into a Debian 6.12 source tree, TREE=DIR,
+#:              as options of its own: RING1_GUEST and KVM_RING1
 #:   reference  makes Documentation/abi/hypercalls.rst and Documentation/tests.rst anew
 #:   clean      removes build/; the cache stays
 #:
@@ -48,6 +51,7 @@
 #:                              what /dev/kvm is there
 #:   RING1_CACHE=DIR            for kernels and downloads; ~/.cache/ring1
 #:   KERNEL_VERSION             another one than guest-patches/base says
+#:   RING1_DEBUG=y              modules: with the checks of KVM_RING1_DEBUG (Kconfig)
 #:   TEST_SLOWNESS=1            multiplies the time that tests may take
 #:   ENVIRONMENTS PARTS OPERATIONS EFFORT=100
 #:                              bench: what is measured, and how often (percent)
@@ -63,7 +67,7 @@ endif
 variables := GUEST_CMD HOST_CMD SMP MEM GUEST_MODE GUEST_KERNEL GUEST_APPEND HOST_APPEND SHARE \
 	HOST_KERNEL HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_EMULATOR HOST_GDB HOST_KVM \
 	RING1_CACHE KERNEL_VERSION V BATCH TEST TEST_SLOWNESS \
-	ENVIRONMENTS PARTS OPERATIONS EFFORT
+	ENVIRONMENTS PARTS OPERATIONS EFFORT TREE RING1_DEBUG
 $(foreach v,$(variables),$(eval override $(v) := $$(value $(v))))
 export $(variables)
 
@@ -101,13 +105,12 @@ guest: kernels
 	$(rig)/build/kernel-build --source patched --config $(guest_config) --out build/guest
 
 debug-host: kernels
-	$(rig)/build/kernel-build --source pristine --config $(guest_config) \
-		--config $(rig)/build/debug-host.config --headers --out build/debug-host
-	$(rig)/build/module-build debug CC=gcc-12
+	$(rig)/build/kernel-build --source patched --config $(guest_config) \
+		--config $(rig)/build/debug-host.config --out build/debug-host
 
 modules: kernels $(if $(filter debug,$(HOST_KERNEL)),debug-host)
-	$(rig)/build/module-build amd64
-	$(rig)/build/module-build cloud-amd64
+	$(rig)/build/module-build amd64 $(addprefix RING1_DEBUG=,$(RING1_DEBUG))
+	$(rig)/build/module-build cloud-amd64 $(addprefix RING1_DEBUG=,$(RING1_DEBUG))
 
 launcher: packages
 	MAKEFLAGS= $(MAKE) -s -C host/launcher O=$(CURDIR)/build/launcher >&2
@@ -125,9 +128,12 @@ check-debug: guest debug-host launcher tests
 
 check-off: kernels
 	$(rig)/build/kernel-build --source pristine --config $(rig)/build/option-off.config --objects \
-		--out build/off-pristine
+		--targets "bzImage arch/x86/kvm/" --out build/off-pristine
 	$(rig)/build/kernel-build --source patched --config $(rig)/build/option-off.config --objects \
-		--out build/off-patched
+		--targets "bzImage arch/x86/kvm/" --out build/off-patched
+	$(rig)/build/kernel-build --source patched --config $(rig)/build/option-off.config \
+		--config $(rig)/build/option-on.config --objects \
+		--targets "modules_prepare arch/x86/ring1/ arch/x86/kvm/ring1/" --out build/off-both
 	$(rig)/judge/run-tests tests/batches/off
 
 bench-quick: guest modules launcher tests
@@ -154,6 +160,9 @@ install:
 uninstall:
 	host/dkms/uninstall
 
+graft:
+	guest-patches/place "$$TREE"
+
 reference:
 	awk -v form=rst -f hypercalls/reference.awk -f hypercalls/gen.awk \
 		hypercalls/hypercalls.tbl host/hypercall.c >Documentation/abi/hypercalls.rst
@@ -165,4 +174,4 @@ clean:
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
 	modules launcher tests check check-debug check-off check-trap check-install bench \
-	bench-quick install uninstall reference clean debug-host
+	bench-quick install uninstall graft reference clean debug-host

@@ -6,6 +6,7 @@
  * Every descriptor has its accessed bit set: the guest view maps the page
  * read-only, and the processor would fault on setting it.
  */
+#include <linux/bitfield.h>
 #include <asm/desc.h>
 #include "ring1.h"
 

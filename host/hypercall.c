@@ -507,7 +507,7 @@ bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu)
 {
 	u64 nr = kvm_rax_read(vcpu);
 
-	lockdep_assert_irqs_disabled();
+	ring1_assert(irqs_disabled());
 	if (nr == RING1_HC_WRMSR) {
 		if (!wrmsr_irqoff(vcpu))
 			return false;

@@ -45,14 +45,7 @@ static u64 private_entry(u64 spte, unsigned int index)
 	return index < RING1_SLOT ? spte : spte & ~(u64)PT_USER_MASK;
 }
 
-/**
- * ring1_mmu_sync_root - bring the private root in step with KVM's
- * @v:	vCPU about to enter
- *
- * Context: IRQs off, vcpu->mode IN_GUEST_MODE: a flush that comes now makes the
- * vCPU exit before the flusher goes on.
- */
-void ring1_mmu_sync_root(struct vcpu_ring1 *v)
+static void sync_root(struct vcpu_ring1 *v)
 {
 	u64 *root = v->region.root;
 	const u64 *kvm;
@@ -83,6 +76,45 @@ void ring1_mmu_sync_root(struct vcpu_ring1 *v)
 			root[i] = private_entry(READ_ONCE(kvm[i]), i);
 	}
 	v->fault_pending = false;
+}
+
+/* Every entry is KVM's, or missing. KASAN would look at each access. */
+static bool __no_sanitize_address root_is_kvms(const struct vcpu_ring1 *v)
+{
+	const u64 *root = v->region.root, *kvm = __va(v->kvm_root);
+	unsigned int i;
+
+	for (i = 0; i < PTRS_PER_PGD; i++) {
+		if (i == RING1_SLOT || !root[i])
+			continue;
+		if (!VALID_PAGE(v->kvm_root) || root[i] != private_entry(READ_ONCE(kvm[i]), i))
+			return false;
+	}
+	return true;
+}
+
+/* Where KVM takes an entry away now, it holds mmu_lock until this vCPU has left the guest. */
+static void check_root(struct vcpu_ring1 *v)
+{
+	if (likely(root_is_kvms(v)) || !read_trylock(&v->vcpu.kvm->mmu_lock))
+		return;
+	read_unlock(&v->vcpu.kvm->mmu_lock);
+	WARN_ON_ONCE(1);
+}
+
+/**
+ * ring1_mmu_sync_root - bring the private root in step with KVM's
+ * @v:	vCPU about to enter
+ *
+ * Context: IRQs off, vcpu->mode IN_GUEST_MODE: a flush that comes now makes the
+ * vCPU exit before the flusher goes on.
+ */
+void ring1_mmu_sync_root(struct vcpu_ring1 *v)
+{
+	ring1_assert(irqs_disabled());
+	sync_root(v);
+	if (ring1_debug)
+		check_root(v);
 }
 
 /* A fault that KVM's MMU can have nothing to do with. */

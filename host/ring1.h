@@ -12,6 +12,10 @@
 #include "ring1-hypercalls.h"
 #include "switcher.h"
 
+/* Checks for whoever works on the module (Kconfig): too dear for each enter otherwise. */
+#define ring1_debug		IS_ENABLED(CONFIG_KVM_RING1_DEBUG)
+#define ring1_assert(condition)	WARN_ON_ONCE(ring1_debug && !(condition))
+
 /**
  * struct ring1_mm - slot 256 of one VMM process
  * @list:	in the list of all (region.c)

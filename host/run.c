@@ -34,6 +34,9 @@
 			 X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_OF | \
 			 X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID)
 
+/* In each byte, with KVM_RING1_DEBUG. */
+#define RING1_POISON	0xa5
+
 /* A PCID no Linux host gives to a process: those are small, or have bit 11 set. */
 #define GUEST_PCID	0x400
 
@@ -99,6 +102,17 @@ static void prepare_run(struct vcpu_ring1 *v)
 	v->conf->debug = !!(v->conf->dr7 & DR7_BP_EN_MASK);
 }
 
+/*
+ * What must not pass from one trip to the next: the switcher's stacks, which ring 1 may
+ * write and read, and the record of the last exit. An address made of it is none.
+ */
+static void poison_trip(struct vcpu_ring1 *v)
+{
+	memset(v->stack, RING1_POISON, sizeof(*v->stack));
+	memset(v->region.page[RING1_PG_IST], RING1_POISON, PAGE_SIZE);
+	memset(&v->exit, RING1_POISON, sizeof(v->exit));
+}
+
 static void prepare_enter(struct vcpu_ring1 *v)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
@@ -125,6 +139,8 @@ static void prepare_enter(struct vcpu_ring1 *v)
 		v->stack->park_cx = vcpu->arch.regs[VCPU_REGS_RCX];
 		v->stack->park_dx = vcpu->arch.regs[VCPU_REGS_RDX];
 	}
+	if (ring1_debug)
+		poison_trip(v);
 	v->stack->notes = 0;
 	v->stack->enter.gs_base = v->gs_base;
 	v->stack->enter.ax = vcpu->arch.regs[VCPU_REGS_RAX];
@@ -420,7 +436,7 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	u64 xcr0 = hardware_xcr0(vcpu);
 	bool may_reenter;
 
-	lockdep_assert_irqs_disabled();
+	ring1_assert(irqs_disabled());
 
 	/* Injected events are delivered, see event.c. */
 	ring1_cancel_injection(vcpu);

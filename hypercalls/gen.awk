@@ -134,7 +134,7 @@ function stubs(    i, j, p, set)
 			else
 				printf "\tregister unsigned long %s asm(\"%s\") = %s;\n", reg[j],
 				       substr(reg[j], 2), j <= nargs[i] ? aname[i, j] : "0"
-		printf "\n\tasm volatile(\"call ring1_hypercall\"\n\t\t     : \"+a\" (_rax), ASM_CALL_CONSTRAINT"
+		printf "\n\tasm volatile(\"call ring1_pv_hypercall\"\n\t\t     : \"+a\" (_rax), ASM_CALL_CONSTRAINT"
 		for (j = 1; j <= nargs[i] || j <= nout[i]; j++)
 			printf ",\n\t\t       \"+%s\" (%s)", j == 1 ? "D" : j == 2 ? "S" : j == 3 ? "d" : "r", reg[j]
 		print "\n\t\t     : : \"rcx\", \"r11\", \"cc\", \"memory\");"

@@ -38,16 +38,6 @@ release() {
 	esac
 }
 
-# sources DIR...: the files below them that a person wrote, sorted. Relative to top.
-sources() (
-	cd "$top"
-	for dir; do
-		[ ! -e "$dir" ] || find "$dir" -type f ! -name '.*' ! -name '*~' ! -name '*.rej' \
-			! -name '*.orig' ! -name '*.o' ! -name '*.ko' ! -name '*.mod' ! -name '*.mod.c' \
-			! -name Module.symvers ! -name modules.order
-	done | LC_ALL=C sort
-)
-
 # lock FILE: hold FILE until the script ends or unlock. The descriptor is 9.
 lock() {
 	mkdir -p "${1%/*}"

@@ -12,7 +12,7 @@
 #include <asm/msr.h>
 #include <asm/paravirt.h>
 #include <asm/processor.h>
-#include "ring1.h"
+#include "private.h"
 
 static DEFINE_PER_CPU(unsigned long, ring1_cr0) = CR0_STATE;
 static DEFINE_PER_CPU(struct desc_struct, ring1_tls[GDT_ENTRY_TLS_ENTRIES]);

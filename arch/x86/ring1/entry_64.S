@@ -56,13 +56,13 @@ ELFNOTE(ring1, 1, .long RING1_ABI_VERSION)
 /*
  * Number in RAX, arguments in RDI RSI RDX R10 R8, result in RAX; RCX and R11 lost.
  */
-SYM_FUNC_START(ring1_hypercall)
+SYM_FUNC_START(ring1_pv_hypercall)
 	ANNOTATE_NOENDBR
 	UNWIND_HINT_SAVE
 	syscall
 	UNWIND_HINT_RESTORE
 	RET
-SYM_FUNC_END(ring1_hypercall)
+SYM_FUNC_END(ring1_pv_hypercall)
 
 /* For KVM_HYPERCALL: KVM's registers in, all but RAX preserved. */
 SYM_FUNC_START(ring1_kvm_hypercall)
@@ -80,7 +80,7 @@ SYM_FUNC_START(ring1_kvm_hypercall)
 	movq	%rbx, %rsi
 	movq	%rax, %rdi
 	movl	$RING1_HC_KVM, %eax
-	call	ring1_hypercall
+	call	ring1_pv_hypercall
 	popq	%r11
 	popq	%r10
 	popq	%r8
@@ -129,7 +129,7 @@ SYM_FUNC_START(ring1_irq_enable)
 	pushq	%rcx
 	pushq	%r11
 	movl	$RING1_HC_IRQ_POLL, %eax
-	call	ring1_hypercall
+	call	ring1_pv_hypercall
 	popq	%r11
 	popq	%rcx
 	popq	%rax

@@ -14,7 +14,7 @@
 #include <asm/syscall.h>
 #include <asm/trapnr.h>
 #include <asm/traps.h>
-#include "ring1.h"
+#include "private.h"
 
 #define INT80_INSN_SIZE	2
 #define INT80_ERROR_IDT	2	/* error code: "of the IDT" */

@@ -5,7 +5,7 @@
  */
 #include <linux/init.h>
 #include <asm/paravirt.h>
-#include "ring1.h"
+#include "private.h"
 
 /* The monitor sets the flag: an interrupt before the wait would be slept over. */
 static noinstr void ring1_safe_halt(void)

@@ -10,7 +10,7 @@
 #include <linux/mm.h>
 #include <asm/paravirt.h>
 #include <asm/tlbflush.h>
-#include "ring1.h"
+#include "private.h"
 
 static DEFINE_PER_CPU(unsigned long, ring1_cr3);
 

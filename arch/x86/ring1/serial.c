@@ -9,7 +9,7 @@
 #include <linux/tty_port.h>
 #include <asm/cpufeature.h>
 #include <asm/ring1.h>
-#include "ring1.h"
+#include "private.h"
 
 #define FIFO_SIZE	16
 

@@ -10,7 +10,7 @@
 #include <asm/emulate_prefix.h>
 #include <asm/paravirt.h>
 #include <asm/processor.h>
-#include "ring1.h"
+#include "private.h"
 
 #define PREFIX	".byte " __stringify(__KVM_EMULATE_PREFIX) "\n\t"
 

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Claim:    a kernel of the patched tree with RING1_GUEST=n has the code of one of the
-#           pristine tree
+# Claim:    a kernel of the patched tree without RING1_GUEST and KVM_RING1 has the code of
+#           one of the pristine tree
 # How:      compares the disassembly, with relocations, of every object in the two builds
-#           of `make check-off`
+#           of `make check-off`, KVM's among them
 # Catches:  a hook that costs something, or does something, where it is not wanted
 # Timeout:  1800
 

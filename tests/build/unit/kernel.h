@@ -32,7 +32,11 @@ typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
 #define READ_ONCE(x)		(*(volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value)	(*(volatile typeof(x) *)&(x) = (value))
 #define BUILD_BUG_ON(condition)	_Static_assert(!(condition), #condition)
-#define WARN_ON_ONCE(condition)	({ if (condition) abort(); false; })
+#define WARN_ON_ONCE(condition)	({ if (condition) fake_warn(); false; })
+#define irqs_disabled()		true
+#define read_trylock(lock)	(!fake.mmu_locked)
+#define read_unlock(lock)	fake_note("unlock", 0, 0)
+#define __no_sanitize_address
 #define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
 #define likely(x)		(x)
 #define unlikely(x)		(x)
@@ -73,6 +77,10 @@ typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
 #include <asm/debugreg.h>
 #include <asm/desc_defs.h>
 
+/* The monitor asks for KVM_RING1_DEBUG only. */
+#undef IS_ENABLED
+#define IS_ENABLED(option)	fake.debug
+
 struct list_head { struct list_head *next, *prev; };
 struct mm_struct;
 struct page;
@@ -91,7 +99,7 @@ static struct {
 	u64 msr_smask, msr_s_cet, msr_arch_capabilities, msr_spec_ctrl, msr_xfd_err;
 	unsigned long cr2, cr3, cr4, dr6;
 	u16 ldt;
-	bool rebooting, host_breakpoint, mitigations_off, cc_state, cc_memory;
+	bool rebooting, host_breakpoint, mitigations_off, cc_state, cc_memory, debug, mmu_locked;
 	u32 apf_flags;
 	struct perf_guest_switch_msr *perf_msrs;
 	int nr_perf_msrs;
@@ -103,6 +111,14 @@ static struct {
 static inline void fake_note(const char *what, u64 a, u64 b)
 {
 	fake.note[fake.notes++ % ARRAY_SIZE(fake.note)] = (struct note){ what, a, b };
+}
+
+/* Only tests of KVM_RING1_DEBUG expect one. */
+static inline void fake_warn(void)
+{
+	if (!fake.debug)
+		abort();
+	fake_note("warning", 0, 0);
 }
 
 /* The nth time this was done, or NULL. */

@@ -4,7 +4,8 @@
  *           page fault of a hypervisor above us to KVM with its token and its flags,
  *           slot 256 and the user's upper half to the guest; the private root is KVM's,
  *           with the upper half closed to ring 3 and slot 256 untouched; and a root the
- *           vCPU ran before is freed when its page is written from the start
+ *           vCPU ran before is freed when its page is written from the start; with
+ *           KVM_RING1_DEBUG, an entry of the private root that is not KVM's is found
  * How:      host/mmu.c with faked faults and a faked root of KVM's
  * Catches:  a token taken for a guest's address, which leaves the host's next fault
  *           to panic; WRPKRU that reaches KVM; an entry of KVM's over the switcher
@@ -250,6 +251,45 @@ TEST_F(mmu, other_roots_are_empty)
 		ring1_mmu_sync_root(&self->v);
 		for (i = 0; i < 512; i++)
 			EXPECT_EQ(i == RING1_SLOT ? 0x5107 : 0, self->root[i]);
+	}
+}
+
+/* A root in which KVM has taken an entry away without a word. */
+static void lose_entry(FIXTURE_DATA(mmu) *self, unsigned int i)
+{
+	fake.debug = true;
+	fill_kvm_root(self->kvm, 1ull << 32);
+	self->v.root_stale = true;
+	ring1_mmu_sync_root(&self->v);
+	self->kvm[i] = 0;
+}
+
+TEST_F(mmu, debugging_takes_a_root_that_is_kvms)
+{
+	lose_entry(self, RING1_SLOT);
+	self->root[0] = 0;
+	ring1_mmu_sync_root(&self->v);
+	ring1_load_mmu_pgd(&self->v.vcpu, 0, 3);
+	ring1_mmu_sync_root(&self->v);
+	EXPECT_EQ(NULL, fake_done("warning", 0));
+}
+
+/* KVM takes entries away under the lock, and then waits for this vCPU to leave. */
+TEST_F(mmu, debugging_finds_an_entry_that_is_not_kvms)
+{
+	static const unsigned int lost[] = { 0, RING1_SLOT - 1, RING1_SLOT + 1, 511 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(lost); i++) {
+		fake.notes = 0;
+		lose_entry(self, lost[i]);
+		fake.mmu_locked = true;
+		ring1_mmu_sync_root(&self->v);
+		EXPECT_EQ(NULL, fake_done("warning", 0));
+		fake.mmu_locked = false;
+		ring1_mmu_sync_root(&self->v);
+		EXPECT_NE(NULL, fake_done("warning", 0))
+			TH_LOG("entry %u", lost[i]);
 	}
 }
 

@@ -162,7 +162,7 @@ static uint64_t system_call_entry(void)
 
 static uint64_t hypercall(void)
 {
-	return kernel_symbol("ring1_hypercall");
+	return kernel_symbol("ring1_pv_hypercall");
 }
 
 static uint64_t idt(void)
@@ -306,7 +306,7 @@ TEST(syscall_with_a_forged_return_address_is_the_users)
 	probe_init(&p);
 	p.reg[REG_RAX] = 0;
 	p.reg[REG_RDI] = -1;
-	p.reg[REG_RCX] = kernel_symbol("ring1_hypercall");
+	p.reg[REG_RCX] = kernel_symbol("ring1_pv_hypercall");
 	p.reg[REG_R11] = EFLAGS_IF;
 	probe_run(&p);
 	EXPECT_EQ(SIGILL, p.signal);

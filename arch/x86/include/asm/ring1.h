@@ -18,17 +18,17 @@
 #ifndef __ASSEMBLY__
 #include <linux/init.h>
 
-void __init ring1_init(void);
-void ring1_init_cpu(void);
-void ring1_exit_cpu(void);
+void __init ring1_pv_init(void);
+void ring1_pv_init_cpu(void);
+void ring1_pv_exit_cpu(void);
 #endif
 
 #else /* !CONFIG_RING1_GUEST */
 
 #ifndef __ASSEMBLY__
-static inline void ring1_init(void) { }
-static inline void ring1_init_cpu(void) { }
-static inline void ring1_exit_cpu(void) { }
+static inline void ring1_pv_init(void) { }
+static inline void ring1_pv_init_cpu(void) { }
+static inline void ring1_pv_exit_cpu(void) { }
 #endif
 
 #endif /* CONFIG_RING1_GUEST */

@@ -9,6 +9,7 @@
 #include <linux/percpu.h>
 #include <asm/asm.h>
 #include <asm/paravirt_types.h>
+#include <asm/segment.h>
 #include "ring1_abi.h"
 #include "ring1-hypercalls.h"
 #include "ring1-stubs.h"
@@ -16,8 +17,16 @@
 /* Shared with the monitor: no other variable lives in this page. */
 DECLARE_PER_CPU_PAGE_ALIGNED(struct ring1_vcpu_page, ring1_vcpu);
 
+static inline unsigned int ring1_current_ring(void)
+{
+	u16 cs;
+
+	asm("mov %%cs, %0" : "=r" (cs));
+	return cs & SEGMENT_RPL_MASK;
+}
+
 /* entry_64.S */
-asmlinkage void ring1_hypercall(void);
+asmlinkage void ring1_pv_hypercall(void);
 asmlinkage void ring1_save_fl(void);
 asmlinkage void ring1_trap_save_fl(void);
 asmlinkage void ring1_irq_disable(void);
@@ -59,8 +68,11 @@ void __init ring1_mmu_init(void);
 /* trap.c */
 void __init ring1_trap_init(void);
 
-/* setup.c */
+/* smp.c */
 void ring1_register(void);
+
+/* platform.c */
+void __init ring1_platform_init(void);
 
 /* mmu.c */
 void ring1_mmu_init_cpu(void);
