@@ -152,7 +152,9 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 		v->stat[RING1_STAT_EMULATE]++;
 		return ring1_emulate_one(vcpu);
 	default:
-		WARN_ONCE(1, "kvm_ring1: vector %lld in the switcher, error %llx\n",
+		/* The host has survived the machine check; what else gets here is a bug. */
+		WARN_ONCE((vector & 0xff) != X86_TRAP_MC,
+			  "kvm_ring1: vector %lld in the switcher, error %llx\n",
 			  vector & 0xff, v->exit.error);
 		return kill_guest(vcpu, "fault in the switcher", vector);
 	}

@@ -488,6 +488,9 @@ static bool wrmsr_irqoff(struct kvm_vcpu *vcpu)
 
 	if (msr != MSR_IA32_TSC_DEADLINE && msr != APIC_BASE_MSR + (APIC_ICR >> 4))
 		return false;
+	/* KVM would fill in an exit to the VMM, which nobody makes from here. */
+	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
+		return false;
 	kvm_rcx_write(vcpu, msr);
 	kvm_rax_write(vcpu, (u32)value);
 	kvm_rdx_write(vcpu, value >> 32);

@@ -14,7 +14,7 @@
 #include <sys/io.h>
 
 #include "backdoor.h"
-#include "ring1.h"
+#include "launcher.h"
 
 #define PORT		0x5658
 #define MAGIC		0x564d5868

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Claim:    an NMI of the host's before any instruction on the way into a guest, in it and
- *           back reaches the host, and neither world can tell that it came
+ *           back reaches the host, and neither world can tell that it came; on the way back
+ *           it reaches the host only when predictions are flushed
  * How:      one before each instruction of KVM_RUN in turn, over each way through the
  *           switcher; registers and shared page must be those of a run without an NMI, and
  *           the host must have counted every one
@@ -17,6 +18,13 @@
 #define LIMIT		3600		/* that of the batch is less */
 #define BEYOND		200		/* instructions, of which none may be forgotten */
 #define NOT_CANONICAL	(1ull << 63)
+
+/*
+ * Instructions of the way back at which an NMI leaves a note: 16 and more from the stub to
+ * the far return, and 70 and more from there until predictions are flushed, registers
+ * being stored and cleared in between.
+ */
+#define WAY_BACK	86
 
 /* A counter, of the first processor of the newest VM of this process. */
 static long exits(const char *name)
@@ -94,8 +102,8 @@ static bool walk(struct cpu *c, prepare *prepare, enum stop stop)
 		}
 	}
 	count = nmi_count() - count;
-	printf("# %ld instructions; exits by NMI: %ld, of which on the way in: %ld\n", length,
-	       exits("nmi"), exits("enter_abort"));
+	printf("# %ld instructions; exits by NMI: %ld; NMIs on the way in: %ld, back: %ld\n", length,
+	       exits("nmi"), exits("enter_abort"), exits("nmi_noted"));
 	if (count != length + BEYOND)
 		printf("# %ld NMIs sent, %ld arrived\n", length + BEYOND, count);
 	return count == length + BEYOND;
@@ -122,11 +130,13 @@ FIXTURE_TEARDOWN(nmi)
 
 /*
  * Every instruction of the way in is given up once. In the guest, and in the bounces that
- * the processor makes in the guest's world, each has an exit of its own.
+ * the processor makes in the guest's world, each has an exit of its own. On the way back
+ * each leaves a note.
  */
 #define WALK(prepare, stop, in_guest) do {					\
 	EXPECT_TRUE(walk(self->cpu, prepare, stop));				\
 	EXPECT_LE(20, exits("enter_abort"));					\
+	EXPECT_LE(WAY_BACK, exits("nmi_noted"));				\
 	EXPECT_LE(in_guest, exits("nmi"));					\
 } while (0)
 
