@@ -42,8 +42,9 @@
 #:   SHARE=DIR                  a folder, to be /share in the host
 #:   HOST_KERNEL=amd64|cloud|debug
 #:                              Debian's flavour, or a kernel with KASAN and lockdep
-#:   HOST_CPU HOST_SMP=2 HOST_MEM
-#:                              the emulated machine; QEMU's -cpu, and its size
+#:   HOST_CPU                   its processor, as for QEMU's -cpu, such as EPYC,svm=off; or
+#:                              what the usual one has as well, such as ,la57=on
+#:   HOST_SMP=2 HOST_MEM        the emulated machine's size
 #:   HOST_ICOUNT=shift=0        counts its instructions: slower, and repeatable (QEMU's -icount)
 #:   HOST_EMULATOR=qemu|bochs   the machine; Bochs knows global TLB entries, and is slow
 #:   HOST_GDB=PORT              run and host: the machine waits for gdb's `target remote :PORT`

@@ -5,7 +5,8 @@
 # script talks, and how a cache entry comes into being. Everything said goes to
 # stderr: stdout belongs to the commands people run in the machines.
 # Sets top, build, cache, version (Debian's package), kver (the kernel's ABI name) and
-# guest, where the guest kernel is, unless the environment has another one.
+# guest, where the guest kernel is, unless the environment has another one, and processor,
+# which machines have unless told otherwise.
 
 set -eu
 [ "${V:-}" != 1 ] || set -x
@@ -17,6 +18,10 @@ until [ -e "$top/guest-patches/base" ]; do
 done
 build=$top/build
 guest=${guest:-$build/guest}
+# As for QEMU's -cpu: all that TCG has but AMD-V, lest there be another KVM, and 57-bit
+# addresses. Without AMD-V, max would end its extended CPUID leaves before those of its name
+# and of its address sizes, and Linux guess them: min-xlevel. 46 bits are a server's.
+processor=max,svm=off,vmx=off,la57=off,min-xlevel=0x80000008,phys-bits=46
 version=${KERNEL_VERSION:-$(awk '$1 == "version" { print $2 }' "$top/guest-patches/base")}
 kver=${version%%-*}+deb12
 cache=${RING1_CACHE:-$HOME/.cache/ring1}/$version

@@ -64,7 +64,7 @@ EOF
 chmod +x "$work/proof"
 
 boot() {
-	cpu=max,-svm,-vmx,-la57 smp=2 mem=2G timeout 600 tests/rig/machine/boot \
+	smp=2 mem=2G timeout 600 tests/rig/machine/boot \
 		"$work/vmlinuz-$release" "$work/initrd.img-$release" \
 		"root=/dev/vda rw console=ttyS0 panic=-1 systemd.run=/root/proof
 		systemd.run_success_action=poweroff systemd.run_failure_action=poweroff" \

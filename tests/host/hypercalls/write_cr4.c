@@ -15,18 +15,30 @@
 #define PCIDE	(1ull << 17)
 #define OSXSAVE	(1ull << 18)
 #define PKE	(1ull << 22)
-#define PINNED	(1ull << 11 | 1ull << 20 | 1ull << 21)	/* UMIP SMEP SMAP */
+#define UMIP	(1ull << 11)
+#define SMEP	(1ull << 20)
+#define SMAP	(1ull << 21)
+#define PINNED	(UMIP | SMEP | SMAP)
 #define CR4	0x10620ull
+
+/* Linux in the host turns on what its processor has. */
+static uint64_t of_the_host(void)
+{
+	unsigned int eax = 7, ebx, ecx = 0, edx;
+
+	asm volatile("cpuid" : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
+	return (ecx & 1 << 2 ? UMIP : 0) | (ebx & 1 << 7 ? SMEP : 0) | (ebx & 1 << 20 ? SMAP : 0);
+}
 
 TEST_F(pv, good_values)
 {
-	static const uint64_t good[] = {
-		CR4, CR4 | PINNED, CR4 | DE, CR4 | PGE, CR4 | OSXSAVE, CR4,
-	};
 	uint64_t pinned = get_sregs(self->cpu).cr4 & PINNED;
+	uint64_t good[] = {
+		CR4, CR4 | pinned, CR4 | DE, CR4 | PGE, CR4 | OSXSAVE, CR4,
+	};
 	unsigned int i;
 
-	EXPECT_EQ(PINNED, pinned);
+	EXPECT_EQ(of_the_host(), pinned);
 	for (i = 0; i < ARRAY_SIZE(good); i++) {
 		EXPECT_EQ(0, HYPERCALL(self->cpu, WRITE_CR4, good[i]));
 		EXPECT_EQ(good[i] | pinned, get_sregs(self->cpu).cr4);
@@ -49,6 +61,17 @@ TEST_F(pv, bad_values)
 	}
 }
 
+/* What the host's processor does not have, the guest's has not either. */
+TEST_F(pv, bits_that_the_host_has_not)
+{
+	uint64_t bits[] = { UMIP, SMEP, SMAP };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bits); i++)
+		EXPECT_EQ(bits[i] & of_the_host() ? 0 : -EINVAL,
+			  HYPERCALL(self->cpu, WRITE_CR4, CR4 | bits[i]));
+}
+
 TEST_F(pv, ring1_cannot_execute_or_touch_user_pages)
 {
 	struct cpu *c = self->cpu;
@@ -56,6 +79,8 @@ TEST_F(pv, ring1_cannot_execute_or_touch_user_pages)
 	ASSERT_EQ(0, HYPERCALL(c, WRITE_CR4, CR4));
 	ASSERT_EQ(ENTRY_KERNEL, go(c, user_code(code_stop)));
 	EXPECT_EQ(14, take(c).vector);
+	if (!(of_the_host() & SMAP))
+		return;
 	c->regs.rdi = USER(GPA_DATA);
 	ASSERT_EQ(ENTRY_KERNEL, go_kernel(c, code_peek));
 	EXPECT_EQ(14, take(c).vector);

@@ -25,7 +25,9 @@ case $HOST_EMULATOR in
 qemu) emulator=boot ;;
 bochs)
 	emulator=bochs
-	: "${HOST_CPU:=corei7_skylake_x}"
+	case ${HOST_CPU:=corei7_skylake_x} in
+	,*) die "HOST_CPU=$HOST_CPU: with Bochs, must be one of its models" ;;
+	esac
 	;;
 *) die "HOST_EMULATOR=$HOST_EMULATOR: must be qemu or bochs" ;;
 esac
@@ -39,8 +41,8 @@ esac
 
 # A host without hardware virtualization, unless it is to run the real kvm-amd.
 case $HOST_KVM in
-kvm-ring1 | none) : "${HOST_CPU:=max,-svm,-vmx,-la57}" ;;
-kvm-amd) : "${HOST_CPU:=max,-la57}" ;;
+kvm-ring1 | none) : "${HOST_CPU:=}" ;;
+kvm-amd) : "${HOST_CPU:=,svm=on}" ;;
 *) die "HOST_KVM=$HOST_KVM: must be kvm-ring1, kvm-amd or none" ;;
 esac
 
