@@ -376,8 +376,9 @@ int ring1_emulate(struct kvm_vcpu *vcpu)
  * ring1_emulate_one - emulate what the guest world cannot or must not run now
  * @vcpu:	before the instruction
  *
- * Outside of long mode that is whatever comes. In it, the instruction behind STI; if
- * none of the emulators knows it, interrupts are let in before it.
+ * Outside of long mode that is whatever comes. In it, the instruction behind STI, or
+ * behind a MOV SS that KVM emulated, the user's as well; if none of the emulators knows
+ * it, or it is the kernel's to execute and the user tries, interrupts are let in before it.
  *
  * Return: as KVM's exit handlers.
  */
@@ -390,7 +391,7 @@ int ring1_emulate_one(struct kvm_vcpu *vcpu)
 		return kvm_emulate(vcpu, 0);
 	if (!decode(vcpu, &class, &r))
 		return kvm_emulate(vcpu, 0);
-	if (class > INSN_KVM)
+	if (class > INSN_KVM && !to_ring1(vcpu)->user)
 		return emulate_class(vcpu, class);
 	if (r == EMULATION_OK)
 		return kvm_emulate(vcpu, EMULTYPE_NO_DECODE);

@@ -62,8 +62,9 @@ unsigned int ring1_mitigations_choose(const struct ring1_mitigations *m)
 /*
  * SRSO: Linux's thunk answers it for all of ring 0. The alternative, BP_SPEC_REDUCE, is
  * kvm-amd's to set, and the processor's claim that it separates user from kernel is one
- * about CPL 3. Retbleed: untraining on AMD, call depth tracking on Intel; IBRS and eIBRS
- * do not know ring 1.
+ * about CPL 3. ITS: a return in the lower half of a cache line is an indirect branch, and
+ * thunks avoid those. Retbleed: untraining on AMD; on Intel call depth tracking, which
+ * keeps the RSB from running empty. IBRS and eIBRS do not know ring 1.
  */
 static bool returns_are_steered(void)
 {
@@ -73,8 +74,11 @@ static bool returns_are_steered(void)
 	    !cpu_feature_enabled(X86_FEATURE_SRSO) &&
 	    !cpu_feature_enabled(X86_FEATURE_SRSO_ALIAS))
 		return true;
-	if (boot_cpu_has_bug(X86_BUG_RETBLEED) && !cpu_feature_enabled(X86_FEATURE_UNRET) &&
-	    !cpu_feature_enabled(X86_FEATURE_CALL_DEPTH))
+	if (boot_cpu_has_bug(X86_BUG_ITS) && !cpu_feature_enabled(X86_FEATURE_RETHUNK))
+		return true;
+	if (cpu_feature_enabled(X86_FEATURE_CALL_DEPTH))
+		return false;
+	if (boot_cpu_has_bug(X86_BUG_RETBLEED) && !cpu_feature_enabled(X86_FEATURE_UNRET))
 		return true;
 
 	/* Restricted RSBA: an empty RSB lets a return use indirect predictions. */

@@ -108,6 +108,10 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 			return 1;
 		v->spec_ctrl = msr->data;
 		return 0;
+	case MSR_IA32_XFD:
+	case MSR_IA32_XFD_ERR:
+		/* XFD is the monitor's, see ring1_vcpu_create(). */
+		return msr->data || !msr->host_initiated;
 	case MSR_IA32_DEBUGCTLMSR:
 		/* LBR and BTF are not virtualized. */
 		return msr->data & ~DEBUGCTLMSR_BTF ? 1 : 0;

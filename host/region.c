@@ -74,11 +74,6 @@ static struct ring1_mm *new_mm(struct mm_struct *mm)
 
 	lockdep_assert_held(&region_lock);
 
-	if (READ_ONCE(*slot_in_pgd(mm))) {
-		pr_err_ratelimited("PML4 slot %d of this process is in use\n", RING1_SLOT);
-		return ERR_PTR(-EBUSY);
-	}
-
 	rmm = kzalloc(sizeof(*rmm), GFP_KERNEL_ACCOUNT);
 	if (!rmm)
 		return ERR_PTR(-ENOMEM);
@@ -93,7 +88,6 @@ static struct ring1_mm *new_mm(struct mm_struct *mm)
 	mmgrab(mm);
 	rmm->mm = mm;
 	rmm->pud[0] = entry(rmm->pmd, TABLE_FLAGS);
-	WRITE_ONCE(*slot_in_pgd(mm), entry(rmm->pud, TABLE_FLAGS));
 	list_add(&rmm->list, &mm_list);
 	return rmm;
 }
@@ -102,8 +96,8 @@ static struct ring1_mm *new_mm(struct mm_struct *mm)
  * ring1_mm_get - let the calling process have regions
  *
  * Context: the VMM's process; may sleep.
- * Return: what ring1_mm_put() takes and ring1_region_create() needs; an error pointer with
- * -ENOMEM, or -EBUSY if the slot belongs to somebody else.
+ * Return: what ring1_mm_put() takes and ring1_region_create() needs, or an error pointer
+ * with -ENOMEM.
  */
 struct ring1_mm *ring1_mm_get(void)
 {
@@ -190,25 +184,27 @@ static void wipe(struct ring1_region *region)
 	region->root[RING1_SLOT] = entry(region->guest_pud, TABLE_FLAGS);
 }
 
-/* The region with this index: the process's next vCPU's again, or a new one. */
-static struct ring1_region *get_region(struct ring1_mm *rmm, unsigned int index)
+/*
+ * Put a new region into the host view. The slot is the process's from its first region on: a
+ * VM without a vCPU has nothing that a processor's caches could hold when it ends.
+ */
+static int publish(struct ring1_mm *rmm, unsigned int index, struct ring1_region *region)
 {
-	struct ring1_region *region = rmm->region[index];
-
 	lockdep_assert_held(&region_lock);
 
-	if (region)
-		return region;
-	region = alloc_region();
-	if (!region)
-		return NULL;
+	if (!index && READ_ONCE(*slot_in_pgd(rmm->mm))) {
+		pr_err_ratelimited("PML4 slot %d of this process is in use\n", RING1_SLOT);
+		return -EBUSY;
+	}
 	region->mm = rmm;
 	region->index = index;
 	region->base = RING1_SLOT_BASE + index * RING1_REGION_SIZE;
 	fill_views(region);
 	WRITE_ONCE(rmm->pmd[index], entry(region->host_pte, TABLE_FLAGS));
+	if (!index)
+		WRITE_ONCE(*slot_in_pgd(rmm->mm), entry(rmm->pud, TABLE_FLAGS));
 	rmm->region[index] = region;
-	return region;
+	return 0;
 }
 
 /**
@@ -217,29 +213,40 @@ static struct ring1_region *get_region(struct ring1_mm *rmm, unsigned int index)
  * @region:	filled; the pages it names are empty
  *
  * Context: the VMM's process; may sleep.
- * Return: 0, -ENOMEM, or -ENOSPC if the process has as many vCPUs as the slot has regions.
+ * Return: 0, -ENOMEM, -EBUSY if the slot belongs to somebody else, -ENOSPC if the process
+ * has as many vCPUs as the slot has regions.
  */
 int ring1_region_create(struct ring1_mm *rmm, struct ring1_region *region)
 {
-	struct ring1_region *kept;
+	struct ring1_region *fresh = NULL;
 	unsigned int index;
 	int r = 0;
 
 	mutex_lock(&region_lock);
 	index = find_first_zero_bit(rmm->used, PTRS_PER_PMD);
+	if (index < PTRS_PER_PMD && !rmm->region[index]) {
+		/* Allocations wait for the VMM's own memory cgroup: not with all others. */
+		mutex_unlock(&region_lock);
+		fresh = alloc_region();
+		if (!fresh)
+			return -ENOMEM;
+		mutex_lock(&region_lock);
+		index = find_first_zero_bit(rmm->used, PTRS_PER_PMD);
+	}
 	if (index == PTRS_PER_PMD) {
 		r = -ENOSPC;
-		goto unlock;
+	} else if (!rmm->region[index]) {
+		r = publish(rmm, index, fresh);
+		if (!r)
+			fresh = NULL;
 	}
-	kept = get_region(rmm, index);
-	if (!kept) {
-		r = -ENOMEM;
-		goto unlock;
+	if (!r) {
+		__set_bit(index, rmm->used);
+		*region = *rmm->region[index];
 	}
-	__set_bit(index, rmm->used);
-	*region = *kept;
-unlock:
 	mutex_unlock(&region_lock);
+	if (fresh)
+		free_region(fresh);
 	return r;
 }
 
@@ -277,11 +284,10 @@ void ring1_mm_put(struct ring1_mm *rmm)
 		mutex_unlock(&region_lock);
 		return;
 	}
-	WARN_ON(!bitmap_empty(rmm->used, PTRS_PER_PMD));
 	list_del(&rmm->list);
-	WRITE_ONCE(*slot_in_pgd(rmm->mm), 0);
 	/* Under the lock: the process may be creating its next VM, in the same slot. */
 	if (rmm->region[0]) {
+		WRITE_ONCE(*slot_in_pgd(rmm->mm), 0);
 		/* Orders mm_cpumask() behind the slot, as inc_mm_tlb_gen(), no module's, does. */
 		atomic64_inc_return(&rmm->mm->context.tlb_gen);
 		on_each_cpu_mask(mm_cpumask(rmm->mm), flush_cpu, NULL, true);

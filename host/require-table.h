@@ -3,7 +3,7 @@
  * What a host has to be, in the words a person gets: the module's (require.c) and, in user
  * space, those of `ring1 check` (launcher/check.c). Each of them defines
  * REQUIREMENT(missing, why, remedy) and finds out by itself what is missing. The table in
- * Documentation/install.rst has the same words; tests/static/require.sh compares them.
+ * Documentation/install.rst has the same words; tests/build/static/require.sh compares them.
  *
  * No semicolon in why: in the kernel log one stands between why and remedy.
  */

@@ -135,12 +135,12 @@ static void prepare_enter(struct vcpu_ring1 *v)
 		ring1_segments_check(v);
 		v->guest_selectors = true;
 	}
+	if (ring1_debug)
+		poison_trip(v);
 	if (unlikely(v->conf->parked)) {
 		v->stack->park_cx = vcpu->arch.regs[VCPU_REGS_RCX];
 		v->stack->park_dx = vcpu->arch.regs[VCPU_REGS_RDX];
 	}
-	if (ring1_debug)
-		poison_trip(v);
 	v->stack->notes = 0;
 	v->stack->enter.gs_base = v->gs_base;
 	v->stack->enter.ax = vcpu->arch.regs[VCPU_REGS_RAX];
@@ -195,16 +195,31 @@ static unsigned int park(struct vcpu_ring1 *v, unsigned int n, u32 msr, u64 valu
 }
 
 /*
- * Host state that acts on linear addresses or on CPL 1 and 3 as such: the switcher turns
- * it off on enter and on again on exit, where no NMI handler comes in between that turns
- * it on itself. None of it is there on most hosts.
+ * PEBS_ENABLE, where perf wants anything to be different in a guest. A hypervisor above may
+ * have a PMU and no such MSR.
+ */
+static bool pebs_may_be_on(const struct perf_guest_switch_msr *perf, int nr)
+{
+	u64 value;
+	int i;
+
+	for (i = 0; i < nr; i++)
+		if (perf[i].host != perf[i].guest)
+			return boot_cpu_has(X86_FEATURE_PEBS) &&
+			       !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &value);
+	return false;
+}
+
+/*
+ * Host state that acts on linear addresses: the switcher turns it off on enter and on again
+ * on exit, where no NMI handler comes in between that turns it on itself. None of it is
+ * there on most hosts.
  *
- * The DS area of PEBS is a linear address the processor writes in whatever CR3: where perf
- * wants anything to be different in a guest, PEBS_ENABLE is 0, as perf leaves the rest to
- * a VM entry that there is not. It goes first: a record that is under way needs time.
- * BTS is of that kind as well, and the rest of DEBUGCTL would trap in the guest. ENDBR
- * tracking follows S_CET at CPL 1; U_CET and the shadow stack pointer of ring 3 go with
- * the FPU state, which is the guest's already.
+ * The DS area of PEBS is a linear address the processor writes in whatever CR3. PEBS_ENABLE
+ * is 0 then, as perf leaves the rest to a VM entry that there is not. It goes first: a
+ * record that is under way needs time. BTS is of that kind as well, and the rest of
+ * DEBUGCTL would trap in the guest. What else perf wants is its counters' affair, and those
+ * that there is no room for count on.
  */
 static void park_host_msrs(struct vcpu_ring1 *v)
 {
@@ -214,23 +229,41 @@ static void park_host_msrs(struct vcpu_ring1 *v)
 
 	if (boot_cpu_has(X86_FEATURE_DS))
 		perf = perf_guest_get_msrs(&nr, vcpu_to_pmu(&v->vcpu));
-	for (i = 0; perf && i < nr; i++) {
-		if (perf[i].host == perf[i].guest)
-			continue;
-		if (boot_cpu_has(X86_FEATURE_PEBS))
-			n = park(v, n, MSR_IA32_PEBS_ENABLE, 0);
-		break;
-	}
-	if (v->vcpu.arch.host_debugctl || IS_ENABLED(CONFIG_KVM_RING1_DEBUG))
+	if (!perf)
+		nr = 0;
+	if (pebs_may_be_on(perf, nr))
+		n = park(v, n, MSR_IA32_PEBS_ENABLE, 0);
+	if (v->vcpu.arch.host_debugctl || ring1_debug)
 		n = park(v, n, MSR_IA32_DEBUGCTLMSR, 0);
-	if (cpu_feature_enabled(X86_FEATURE_IBT))
-		n = park(v, n, MSR_IA32_S_CET, 0);
-	for (i = 0; perf && i < nr; i++)
+	for (i = 0; i < nr; i++)
 		if (perf[i].host != perf[i].guest && perf[i].msr != MSR_IA32_PEBS_ENABLE)
 			n = park(v, n, perf[i].msr, perf[i].guest);
 	if (n < RING1_NR_PARKED)
 		v->host->park[n].msr = 0;
 	v->conf->parked = n > 0;
+}
+
+/*
+ * ENDBR tracking follows S_CET at CPL 1, too. It is off from here on, not from where the
+ * switcher parks MSRs: the switcher's stubs have no ENDBR, and an NMI may come to them as
+ * soon as its IDT is loaded. No NMI handler writes S_CET. U_CET and the shadow stack
+ * pointer of ring 3 go with the FPU state, which is the guest's already.
+ */
+static u64 stop_branch_tracking(void)
+{
+	u64 s_cet = 0;
+
+	if (cpu_feature_enabled(X86_FEATURE_IBT)) {
+		rdmsrl(MSR_IA32_S_CET, s_cet);
+		wrmsrl(MSR_IA32_S_CET, 0);
+	}
+	return s_cet;
+}
+
+static void resume_branch_tracking(u64 s_cet)
+{
+	if (cpu_feature_enabled(X86_FEATURE_IBT))
+		wrmsrl(MSR_IA32_S_CET, s_cet);
 }
 
 /*
@@ -240,7 +273,8 @@ static void park_host_msrs(struct vcpu_ring1 *v)
  * execute WRPKRU, and it starts with all keys open. AMX is kept from the guest by XFD
  * (vcpu.c). XSS does not matter: XSAVES faults in ring 1.
  */
-#define HIDDEN_XFEATURES (XFEATURE_MASK_XTILE | XFEATURE_MASK_PKRU | XFEATURE_MASK_BNDREGS | XFEATURE_MASK_BNDCSR)
+#define HIDDEN_XFEATURES (XFEATURE_MASK_XTILE | XFEATURE_MASK_PKRU | XFEATURE_MASK_BNDREGS | \
+			  XFEATURE_MASK_BNDCSR)
 
 static u64 hardware_xcr0(struct kvm_vcpu *vcpu)
 {
@@ -435,6 +469,7 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u64 xcr0 = hardware_xcr0(vcpu);
 	bool may_reenter;
+	u64 s_cet;
 
 	ring1_assert(irqs_disabled());
 
@@ -462,7 +497,9 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	do {
 		trace_ring1_enter(vcpu->vcpu_id, kvm_rip_read(vcpu), v->user);
 		prepare_enter(v);
+		s_cet = stop_branch_tracking();
 		enter_exit(v);
+		resume_branch_tracking(s_cet);
 		finish_exit(v);
 	} while (may_reenter && handle_and_reenter(v));
 

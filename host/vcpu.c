@@ -91,7 +91,7 @@ int ring1_vcpu_create(struct kvm_vcpu *vcpu)
 	 * The hardware's XCR0 has AMX where the host's has (run.c), and the guest's FPU has
 	 * no room for it. XFD goes with the FPU, and the VMM's thread has it set as well.
 	 */
-	if (cpu_feature_enabled(X86_FEATURE_XFD))
+	if (kvm_host.xcr0 & XFEATURE_MASK_XTILE_DATA)
 		fpu_update_guest_xfd(&vcpu->arch.guest_fpu, XFEATURE_MASK_XTILE_DATA);
 
 	ring1_stats_create(vcpu->kvm);

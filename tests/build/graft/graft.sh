@@ -10,7 +10,7 @@
 #           dependencies hide, a tree of `make graft` that is not the one tests build from
 # Timeout:  900
 
-. "${0%/*}/../lib/tap.sh"
+. "${0%/*}/../../lib/tap.sh"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"; exit $((tap_failed > 0))' EXIT

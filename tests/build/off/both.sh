@@ -7,7 +7,7 @@
 # Catches:  a header that is found outside of the kernel tree only; a function of the port's
 #           and one of the monitor's with one name
 
-. "${0%/*}/../lib/tap.sh"
+. "${0%/*}/../../lib/tap.sh"
 
 port=build/off-both/arch/x86/ring1
 monitor=build/off-both/arch/x86/kvm/ring1/host

@@ -9,7 +9,7 @@
 # Catches:  a helper put where it was needed and not where it belongs
 # Timeout:  300
 
-. "${0%/*}/../lib/tap.sh"
+. "${0%/*}/../../lib/tap.sh"
 
 # Each by itself; what is in a folder below it is another folder's.
 folders=$(git ls-files 'host/*.c' 'arch/x86/*.c' | sed 's|/[^/]*$||' | sort | uniq -d)

@@ -42,6 +42,9 @@ linked() {
 
 # Files of this tree or of Linux, tests and folders of tests by name, numbers of patches.
 exists() {
+	case $1 in
+	arch/x86/kvm/ring1*) set -- ".${1#arch/x86/kvm/ring1}" ;;	# in a grafted tree
+	esac
 	for f in "$1" "$1".* "tests/$1" "tests/$1".* "$1"-*.patch "build/linux-source/$1"; do
 		[ ! -e "$f" ] || return 0
 	done
@@ -102,7 +105,7 @@ defines() {
 # f() is defined where it is said to be, another name is there.
 pairs_hold() {
 	git ls-files ':!*.patch' ':!LICENSES' ':!Documentation/bench' |
-		xargs awk -f tests/static/pairs.awk >"$names"
+		xargs awk -f tests/build/static/pairs.awk >"$names"
 	[ "$(wc -l <"$names")" -gt 50 ] && ! while read -r where name path; do
 		for f in $(candidates "$path"); do
 			case $name in

@@ -9,7 +9,7 @@
 # Catches:  a new requirement that no document or finding names, a remedy that was changed
 #           in one place, a number that was not raised everywhere
 
-. "${0%/*}/../lib/tap.sh"
+. "${0%/*}/../../lib/tap.sh"
 
 table=host/require-table.h
 document=Documentation/install.rst
@@ -71,7 +71,7 @@ numbers_are() {
 oldest=$(number MAJOR).$(number MINOR).$(number PATCH)
 tab=$(printf '\t')
 list=$(mktemp)
-# shellcheck source=../../host/VERSION
+# shellcheck source=../../../host/VERSION
 . host/VERSION
 plan 5
 check "each requirement is a row of $document" has_rows

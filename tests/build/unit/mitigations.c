@@ -97,14 +97,14 @@ struct processor {
 	const char *name;
 	unsigned int bug[4], feature[6];
 	bool amd;
+	bool eibrs_retpoline;		/* the mode */
+	bool caps;			/* both MSRs are there: */
 	u64 capabilities, control;	/* ARCH_CAPABILITIES, SPEC_CTRL */
 	bool mmio;			/* Linux clears buffers for assigned devices only */
 	unsigned int want;
 };
 
 #define V2		X86_BUG_SPECTRE_V2
-#define CAPS		X86_FEATURE_ARCH_CAPABILITIES, X86_FEATURE_MSR_SPEC_CTRL
-#define EIBRS_RETPOLINE	X86_FEATURE_IBRS_ENHANCED, X86_FEATURE_RETPOLINE
 
 static const struct processor processors[] = {
 	{ "Skylake, retpoline",
@@ -112,34 +112,44 @@ static const struct processor processors[] = {
 	{ "Skylake, retpoline and retbleed=stuff",
 	  { V2, X86_BUG_RETBLEED }, { X86_FEATURE_RETPOLINE, X86_FEATURE_CALL_DEPTH },
 	  .want = RSB | PUT },
+	{ "Comet Lake, retpoline and retbleed=stuff, RRSBA",
+	  { V2, X86_BUG_RETBLEED }, { X86_FEATURE_RETPOLINE, X86_FEATURE_CALL_DEPTH },
+	  .caps = true, .capabilities = ARCH_CAP_RRSBA, .want = RSB | PUT },
+	{ "Ice Lake, eIBRS + retpoline, ITS, its thunks left out",
+	  { V2, X86_BUG_ITS }, {}, .eibrs_retpoline = true, .caps = true, .want = IBPB | RSB },
+	{ "the same with the thunks",
+	  { V2, X86_BUG_ITS }, { X86_FEATURE_RETHUNK }, .eibrs_retpoline = true, .caps = true,
+	  .want = RSB | PUT },
 	{ "Cascade Lake, eIBRS + retpoline",
-	  { V2, X86_BUG_RETBLEED }, { EIBRS_RETPOLINE, CAPS }, .want = IBPB | RSB },
+	  { V2, X86_BUG_RETBLEED }, {}, .eibrs_retpoline = true, .caps = true,
+	  .want = IBPB | RSB },
 	{ "Ice Lake, eIBRS + retpoline, RRSBA without its control",
-	  { V2, X86_BUG_BHI }, { EIBRS_RETPOLINE, CAPS }, .capabilities = ARCH_CAP_RRSBA,
-	  .want = IBPB | RSB | BHB },
+	  { V2, X86_BUG_BHI }, {}, .eibrs_retpoline = true, .caps = true,
+	  .capabilities = ARCH_CAP_RRSBA, .want = IBPB | RSB | BHB },
 	{ "the same, MMIO stale data, no MDS",
-	  { V2, X86_BUG_BHI, X86_BUG_MMIO_STALE_DATA }, { EIBRS_RETPOLINE, CAPS },
+	  { V2, X86_BUG_BHI, X86_BUG_MMIO_STALE_DATA }, {}, .eibrs_retpoline = true, .caps = true,
 	  .capabilities = ARCH_CAP_RRSBA, .mmio = true, .want = IBPB | RSB | BHB | MMIO },
 	{ "a pool of hosts, one of them with RSBA",
-	  { V2 }, { X86_FEATURE_RETPOLINE, CAPS }, .capabilities = ARCH_CAP_RSBA,
+	  { V2 }, { X86_FEATURE_RETPOLINE }, .caps = true, .capabilities = ARCH_CAP_RSBA,
 	  .want = IBPB | RSB },
 	{ "Sapphire Rapids, eIBRS",
-	  { V2, X86_BUG_BHI }, { X86_FEATURE_IBRS_ENHANCED, CAPS, X86_FEATURE_BHI_CTRL },
+	  { V2, X86_BUG_BHI }, { X86_FEATURE_IBRS_ENHANCED, X86_FEATURE_BHI_CTRL }, .caps = true,
 	  .capabilities = ARCH_CAP_RRSBA, .control = SPEC_CTRL_BHI_DIS_S,
 	  .want = IBPB | RSB | BHB | LONG },
 	{ "Sapphire Rapids, eIBRS + retpoline",
-	  { V2, X86_BUG_BHI }, { EIBRS_RETPOLINE, CAPS, X86_FEATURE_BHI_CTRL },
+	  { V2, X86_BUG_BHI }, { X86_FEATURE_BHI_CTRL }, .eibrs_retpoline = true, .caps = true,
 	  .capabilities = ARCH_CAP_RRSBA, .control = SPEC_CTRL_RRSBA_DIS_S,
 	  .want = RSB | PUT | BHB | LONG },
 	{ "the same, whose Linux left RRSBA on",
-	  { V2, X86_BUG_BHI }, { EIBRS_RETPOLINE, CAPS, X86_FEATURE_BHI_CTRL },
+	  { V2, X86_BUG_BHI }, { X86_FEATURE_BHI_CTRL }, .eibrs_retpoline = true, .caps = true,
 	  .capabilities = ARCH_CAP_RRSBA, .want = IBPB | RSB | BHB | LONG },
 	{ "eIBRS + retpoline, no RRSBA, not a guest",
-	  { V2 }, { EIBRS_RETPOLINE, CAPS }, .want = RSB | PUT },
+	  { V2 }, {}, .eibrs_retpoline = true, .caps = true, .want = RSB | PUT },
 	{ "the same under a hypervisor, which may hide RRSBA",
-	  { V2 }, { EIBRS_RETPOLINE, CAPS, X86_FEATURE_HYPERVISOR }, .want = IBPB | RSB },
+	  { V2 }, { X86_FEATURE_HYPERVISOR }, .eibrs_retpoline = true, .caps = true,
+	  .want = IBPB | RSB },
 	{ "the same with RRSBA_DIS_S, which it cannot hide",
-	  { V2 }, { EIBRS_RETPOLINE, CAPS, X86_FEATURE_HYPERVISOR },
+	  { V2 }, { X86_FEATURE_HYPERVISOR }, .eibrs_retpoline = true, .caps = true,
 	  .control = SPEC_CTRL_RRSBA_DIS_S, .want = RSB | PUT },
 	{ "Zen 1, untrained returns",
 	  { V2, X86_BUG_RETBLEED, X86_BUG_SRSO, X86_BUG_DIV0 },
@@ -153,28 +163,30 @@ static const struct processor processors[] = {
 	  { X86_FEATURE_RETPOLINE, X86_FEATURE_UNRET, X86_FEATURE_SRSO_NO }, .amd = true,
 	  .want = RSB | PUT },
 	{ "Zen 2, srso=off",
-	  { V2, X86_BUG_RETBLEED, X86_BUG_SRSO },
-	  { X86_FEATURE_RETPOLINE, X86_FEATURE_UNRET }, .amd = true, .want = IBPB | RSB },
+	  { V2, X86_BUG_RETBLEED, X86_BUG_SRSO }, { X86_FEATURE_RETPOLINE, X86_FEATURE_UNRET },
+	  .amd = true, .want = IBPB | RSB },
 	{ "Zen 3, safe returns",
 	  { V2, X86_BUG_SRSO },
 	  { X86_FEATURE_RETPOLINE, X86_FEATURE_UNRET, X86_FEATURE_SRSO_ALIAS }, .amd = true,
 	  .want = RSB | PUT },
 	{ "Zen 4, automatic IBRS + retpoline under a hypervisor, safe returns",
 	  { V2, X86_BUG_SRSO },
-	  { EIBRS_RETPOLINE, X86_FEATURE_AUTOIBRS, X86_FEATURE_UNRET, X86_FEATURE_SRSO_ALIAS,
-	    X86_FEATURE_HYPERVISOR }, .amd = true, .want = RSB | PUT },
+	  { X86_FEATURE_AUTOIBRS, X86_FEATURE_UNRET, X86_FEATURE_SRSO_ALIAS,
+	    X86_FEATURE_HYPERVISOR },
+	  .eibrs_retpoline = true, .amd = true, .want = RSB | PUT },
 	{ "Zen 5, automatic IBRS",
 	  { V2, X86_BUG_SRSO },
 	  { X86_FEATURE_IBRS_ENHANCED, X86_FEATURE_AUTOIBRS, X86_FEATURE_SRSO_USER_KERNEL_NO },
 	  .amd = true, .want = IBPB | RSB },
 	{ "Zen 5, automatic IBRS + retpoline, BP_SPEC_REDUCE left to kvm-amd",
 	  { V2, X86_BUG_SRSO },
-	  { EIBRS_RETPOLINE, X86_FEATURE_AUTOIBRS, X86_FEATURE_SRSO_USER_KERNEL_NO,
-	    X86_FEATURE_SRSO_BP_SPEC_REDUCE }, .amd = true, .want = IBPB | RSB },
+	  { X86_FEATURE_AUTOIBRS, X86_FEATURE_SRSO_USER_KERNEL_NO,
+	    X86_FEATURE_SRSO_BP_SPEC_REDUCE },
+	  .eibrs_retpoline = true, .amd = true, .want = IBPB | RSB },
 	{ "the same without BP_SPEC_REDUCE",
 	  { V2, X86_BUG_SRSO },
-	  { EIBRS_RETPOLINE, X86_FEATURE_AUTOIBRS, X86_FEATURE_SRSO_USER_KERNEL_NO,
-	    X86_FEATURE_IBPB_ON_VMEXIT }, .amd = true, .want = IBPB | RSB },
+	  { X86_FEATURE_AUTOIBRS, X86_FEATURE_SRSO_USER_KERNEL_NO, X86_FEATURE_IBPB_ON_VMEXIT },
+	  .eibrs_retpoline = true, .amd = true, .want = IBPB | RSB },
 };
 
 TEST(each_processor_has_its_sequence)
@@ -191,6 +203,12 @@ TEST(each_processor_has_its_sequence)
 		for (i = 0; i < ARRAY_SIZE(p->feature); i++)
 			if (p->feature[i])
 				fake_feature(p->feature[i], true);
+		if (p->eibrs_retpoline) {
+			fake_feature(X86_FEATURE_IBRS_ENHANCED, true);
+			fake_feature(X86_FEATURE_RETPOLINE, true);
+		}
+		fake_feature(X86_FEATURE_ARCH_CAPABILITIES, p->caps);
+		fake_feature(X86_FEATURE_MSR_SPEC_CTRL, p->caps);
 		boot_cpu_data.x86_vendor = p->amd ? X86_VENDOR_AMD : X86_VENDOR_INTEL;
 		fake.msr_arch_capabilities = p->capabilities;
 		fake.msr_spec_ctrl = p->control;

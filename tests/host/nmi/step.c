@@ -102,8 +102,8 @@ static bool walk(struct cpu *c, prepare *prepare, enum stop stop)
 		}
 	}
 	count = nmi_count() - count;
-	printf("# %ld instructions; exits by NMI: %ld; NMIs on the way in: %ld, back: %ld\n", length,
-	       exits("nmi"), exits("enter_abort"), exits("nmi_noted"));
+	printf("# %ld instructions; exits by NMI: %ld; NMIs on the way in: %ld, back: %ld\n",
+	       length, exits("nmi"), exits("enter_abort"), exits("nmi_noted"));
 	if (count != length + BEYOND)
 		printf("# %ld NMIs sent, %ld arrived\n", length + BEYOND, count);
 	return count == length + BEYOND;
