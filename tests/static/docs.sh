@@ -39,9 +39,11 @@ linked() {
 	done | grep .
 }
 
-# Files of this tree or of Linux, tests without the end of their name, numbers of patches.
+# Files of this tree, of Linux or of a grafted tree, tests without the end of their name,
+# numbers of patches.
 exists() {
-	for f in "$1" "$1".* "tests/$1".* "$1"-*.patch "build/linux-source/$1"; do
+	for f in "$1" "$1".* "tests/$1".* "$1"-*.patch "build/linux-source/$1" \
+		".${1#arch/x86/kvm/ring1}"; do
 		[ ! -e "$f" ] || return 0
 	done
 	return 1

@@ -255,18 +255,18 @@ TEST_F(mmu, other_roots_are_empty)
 }
 
 /* A root in which KVM has taken an entry away without a word. */
-static void lose_entry(FIXTURE_DATA(mmu) *self, unsigned int i)
+static void lose_entry(struct vcpu_ring1 *v, u64 *kvm, unsigned int i)
 {
 	fake.debug = true;
-	fill_kvm_root(self->kvm, 1ull << 32);
-	self->v.root_stale = true;
-	ring1_mmu_sync_root(&self->v);
-	self->kvm[i] = 0;
+	fill_kvm_root(kvm, 1ull << 32);
+	v->root_stale = true;
+	ring1_mmu_sync_root(v);
+	kvm[i] = 0;
 }
 
 TEST_F(mmu, debugging_takes_a_root_that_is_kvms)
 {
-	lose_entry(self, RING1_SLOT);
+	lose_entry(&self->v, self->kvm, RING1_SLOT);
 	self->root[0] = 0;
 	ring1_mmu_sync_root(&self->v);
 	ring1_load_mmu_pgd(&self->v.vcpu, 0, 3);
@@ -282,7 +282,7 @@ TEST_F(mmu, debugging_finds_an_entry_that_is_not_kvms)
 
 	for (i = 0; i < ARRAY_SIZE(lost); i++) {
 		fake.notes = 0;
-		lose_entry(self, lost[i]);
+		lose_entry(&self->v, self->kvm, lost[i]);
 		fake.mmu_locked = true;
 		ring1_mmu_sync_root(&self->v);
 		EXPECT_EQ(NULL, fake_done("warning", 0));
