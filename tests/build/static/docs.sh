@@ -40,12 +40,11 @@ linked() {
 	done | grep .
 }
 
-# Files of this tree or of Linux, tests and folders of tests by name, numbers of patches.
+# Files of this tree, of Linux or of a grafted tree, tests and their folders by name,
+# numbers of patches.
 exists() {
-	case $1 in
-	arch/x86/kvm/ring1*) set -- ".${1#arch/x86/kvm/ring1}" ;;	# in a grafted tree
-	esac
-	for f in "$1" "$1".* "tests/$1" "tests/$1".* "$1"-*.patch "build/linux-source/$1"; do
+	for f in "$1" "$1".* "tests/$1" "tests/$1".* "$1"-*.patch "build/linux-source/$1" \
+		".${1#arch/x86/kvm/ring1}"; do
 		[ ! -e "$f" ] || return 0
 	done
 	return 1

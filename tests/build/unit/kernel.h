@@ -99,7 +99,8 @@ static struct {
 	u64 msr_smask, msr_s_cet, msr_arch_capabilities, msr_spec_ctrl, msr_xfd_err;
 	unsigned long cr2, cr3, cr4, dr6;
 	u16 ldt;
-	bool rebooting, host_breakpoint, mitigations_off, cc_state, cc_memory, debug, mmu_locked;
+	bool rebooting, host_breakpoint, no_pebs_enable, mitigations_off, cc_state, cc_memory;
+	bool debug, mmu_locked;
 	u32 apf_flags;
 	struct perf_guest_switch_msr *perf_msrs;
 	int nr_perf_msrs;
@@ -187,6 +188,8 @@ static inline int rdmsrl_safe(u32 msr, u64 *value)
 	case MSR_SYSCALL_MASK:
 		*value = fake.msr_smask;
 		return 0;
+	case MSR_IA32_PEBS_ENABLE:
+		return fake.no_pebs_enable ? -1 : 0;
 	case MSR_IA32_S_CET:
 		*value = fake.msr_s_cet;
 		return 0;

@@ -115,10 +115,9 @@ static struct {
 	u64 now, in_guest;
 } msrs[] = {
 	{ MSR_IA32_PEBS_ENABLE }, { MSR_CORE_PERF_GLOBAL_CTRL }, { MSR_IA32_DEBUGCTLMSR },
-	{ MSR_IA32_S_CET },
 };
 
-enum { PEBS_ENABLE, GLOBAL_CTRL, DEBUGCTL, S_CET };
+enum { PEBS_ENABLE, GLOBAL_CTRL, DEBUGCTL };
 
 /* Comes, if set, when C has done its part and the IDT is still the host's. */
 static void (*pmi)(void);
@@ -230,6 +229,18 @@ static bool noted_msr(u32 msr, u64 value, bool before)
 		if (note->a == msr && note->b == value && (note < at) == before)
 			return true;
 	return false;
+}
+
+/* The nth time that this value was written. */
+static const struct note *nth_wrmsr(u32 msr, u64 value, unsigned int nth)
+{
+	const struct note *note;
+	unsigned int n;
+
+	for (n = 0; (note = fake_done("wrmsr", n)); n++)
+		if (note->a == msr && note->b == value && !nth--)
+			return note;
+	return NULL;
 }
 
 /* As the switcher puts the host's CR3 together again; an NMI may have left its note. */
@@ -565,39 +576,59 @@ TEST_F(run, no_more_is_parked_than_there_is_room_for)
 	host_that_samples(&self->v.vcpu);
 	fake.perf_msrs = counters;
 	fake.nr_perf_msrs = ARRAY_SIZE(counters);
-	fake_feature(X86_FEATURE_IBT, true);
-	msrs[S_CET].now = CET_ENDBR_EN;
 	run(&self->v);
 	EXPECT_EQ(0, msrs[PEBS_ENABLE].in_guest);
 	EXPECT_EQ(0, msrs[DEBUGCTL].in_guest);
-	EXPECT_EQ(0, msrs[S_CET].in_guest);
 }
 
 /* Where RCX and RDX come from when an entry that used them is given up. */
 TEST_F(run, parking_knows_the_guests_registers)
 {
-	self->v.vcpu.arch.host_debugctl = HOST_DEBUGCTL;
-	self->v.vcpu.arch.regs[VCPU_REGS_RCX] = 0x1111;
-	self->v.vcpu.arch.regs[VCPU_REGS_RDX] = 0x2222;
-	run(&self->v);
-	EXPECT_EQ(0x1111, self->stack.park_cx);
-	EXPECT_EQ(0x2222, self->stack.park_dx);
+	unsigned int debug;
+
+	for (debug = 0; debug < 2; debug++) {
+		fake.debug = debug;
+		self->v.vcpu.arch.host_debugctl = HOST_DEBUGCTL;
+		self->v.vcpu.arch.regs[VCPU_REGS_RCX] = 0x1111;
+		self->v.vcpu.arch.regs[VCPU_REGS_RDX] = 0x2222;
+		run(&self->v);
+		EXPECT_EQ(0x1111, self->stack.park_cx);
+		EXPECT_EQ(0x2222, self->stack.park_dx);
+	}
 }
 
-TEST_F(run, branch_tracking_is_parked)
+/* The host's PMU is a hypervisor's that has no PEBS. */
+TEST_F(run, pebs_is_not_parked_where_it_is_not)
 {
-	fake_feature(X86_FEATURE_IBT, true);
-	msrs[S_CET].now = CET_ENDBR_EN;
+	host_that_samples(&self->v.vcpu);
+	fake.no_pebs_enable = true;
 	run(&self->v);
-	EXPECT_EQ(0, msrs[S_CET].in_guest);
-	EXPECT_EQ(CET_ENDBR_EN, msrs[S_CET].now);
+	EXPECT_NE(MSR_IA32_PEBS_ENABLE, self->host.park[0].msr);
+	EXPECT_EQ(GUEST_GLOBAL, msrs[GLOBAL_CTRL].in_guest);
+}
+
+/* At each switch, not by the switcher: an NMI in there would miss an ENDBR. */
+TEST_F(run, branch_tracking_is_off_around_the_switcher)
+{
+	leave_after_interrupt = false;
+	exits[1] = exits[0];
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	fake_feature(X86_FEATURE_IBT, true);
+	fake.msr_s_cet = CET_ENDBR_EN;
+	run(&self->v);
+	EXPECT_EQ(2, nr_entered);
+	EXPECT_EQ(0, seen.parked);
+	EXPECT_TRUE(noted_msr(MSR_IA32_S_CET, 0, true));
+	EXPECT_TRUE(noted_msr(MSR_IA32_S_CET, CET_ENDBR_EN, false));
+	/* The host's handler runs with it. */
+	EXPECT_LT(nth_wrmsr(MSR_IA32_S_CET, CET_ENDBR_EN, 0), fake_done("host interrupt", 0));
 }
 
 /* All of it is the switcher's, at each switch: the short way is open. */
 TEST_F(run, parking_does_not_take_the_long_way)
 {
 	leave_after_interrupt = false;
-	fake_feature(X86_FEATURE_IBT, true);
+	self->v.vcpu.arch.host_debugctl = HOST_DEBUGCTL;
 	exits[1] = exits[0];
 	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
 	run(&self->v);
