@@ -243,38 +243,45 @@ static bool may_emulate(const struct vcpu_ring1 *v, enum insn_class class)
 	}
 }
 
+/* Read as many bytes as an instruction can have. Return how many came, and why not all. */
+static unsigned int read_insn(struct kvm_vcpu *vcpu, u8 *insn, int *why)
+{
+	unsigned long ip = kvm_get_linear_rip(vcpu);
+	unsigned int size = min_t(unsigned int, MAX_INSN_SIZE, PAGE_SIZE - offset_in_page(ip));
+	struct x86_exception e;
+
+	*why = kvm_read_guest_virt(vcpu, ip, insn, size, &e);
+	if (*why != X86EMUL_CONTINUE)
+		return 0;
+	if (size < MAX_INSN_SIZE)
+		*why = kvm_read_guest_virt(vcpu, ip + size, insn + size, MAX_INSN_SIZE - size, &e);
+	return *why == X86EMUL_CONTINUE ? MAX_INSN_SIZE : size;
+}
+
 /*
  * Decode by KVM what the processor refused. Opcode and ModRM are there also if KVM does not
  * know the instruction, which the own classes need; but KVM's operands are not, so that
  * nothing else may be executed then.
  *
  * The bytes are read here: KVM's decoder would not say whether it did not know them or did
- * not get them. It does not get them if the VMM takes the memory away meanwhile. Return
- * false then: the processor shall fetch again.
+ * not get them. It does not get them if the VMM takes the memory away meanwhile, be it that
+ * of the second page alone. Zeros stand for them, to see whether the decoder comes as far.
+ * Return false then: the processor shall fetch again.
  */
 static bool decode(struct kvm_vcpu *vcpu, enum insn_class *class, int *r)
 {
 	struct x86_emulate_ctxt *ctxt = vcpu->arch.emulate_ctxt;
-	unsigned long ip = kvm_get_linear_rip(vcpu);
-	unsigned int size = min_t(unsigned int, MAX_INSN_SIZE, PAGE_SIZE - offset_in_page(ip));
-	struct x86_exception e;
-	u8 insn[MAX_INSN_SIZE];
+	u8 insn[MAX_INSN_SIZE] = {};
+	unsigned int size;
+	int why;
 
 	*class = INSN_NOT_PRIVILEGED;
-	*r = EMULATION_FAILED;
-	switch (kvm_read_guest_virt(vcpu, ip, insn, size, &e)) {
-	case X86EMUL_CONTINUE:
-		break;
-	case X86EMUL_PROPAGATE_FAULT:
-		return true;
-	default:
-		return false;
+	size = read_insn(vcpu, insn, &why);
+	*r = x86_decode_emulated_instruction(vcpu, 0, insn, MAX_INSN_SIZE);
+	if (ctxt->fetch.ptr > ctxt->fetch.data + size) {
+		*r = EMULATION_FAILED;
+		return why == X86EMUL_PROPAGATE_FAULT;
 	}
-
-	/* What the second page of an instruction would say, should it be gone. */
-	ctxt->b = 0;
-	ctxt->modrm = 0;
-	*r = x86_decode_emulated_instruction(vcpu, 0, insn, size);
 	if (ctxt->have_exception)
 		return true;
 	*class = classify(ctxt);
@@ -283,20 +290,26 @@ static bool decode(struct kvm_vcpu *vcpu, enum insn_class *class, int *r)
 	return true;
 }
 
-/* KVM's emulation prefix in the kernel: RIP behind it, if the guest has one there. */
-static bool skip_prefix(struct kvm_vcpu *vcpu)
+/*
+ * KVM's emulation prefix in the kernel: RIP behind it, if the guest has one there. Return
+ * whether it has, or -EAGAIN if the VMM has taken the memory away.
+ */
+static int skip_prefix(struct kvm_vcpu *vcpu)
 {
 	static const u8 prefix[] = { __KVM_EMULATE_PREFIX };
-	unsigned long rip = kvm_rip_read(vcpu);
-	u8 insn[sizeof(prefix)];
-	struct x86_exception e;
+	u8 insn[MAX_INSN_SIZE];
+	unsigned int size;
+	int why;
 
-	if (to_ring1(vcpu)->user || to_ring1(vcpu)->exit.vector != UD_VECTOR ||
-	    kvm_read_guest_virt(vcpu, rip, insn, sizeof(insn), &e) ||
-	    memcmp(insn, prefix, sizeof(prefix)))
-		return false;
-	kvm_rip_write(vcpu, rip + sizeof(prefix));
-	return true;
+	if (to_ring1(vcpu)->user || to_ring1(vcpu)->exit.vector != UD_VECTOR)
+		return 0;
+	size = read_insn(vcpu, insn, &why);
+	if (!size && why != X86EMUL_PROPAGATE_FAULT)
+		return -EAGAIN;
+	if (size < sizeof(prefix) || memcmp(insn, prefix, sizeof(prefix)))
+		return 0;
+	kvm_rip_write(vcpu, kvm_rip_read(vcpu) + sizeof(prefix));
+	return 1;
 }
 
 /* Let KVM emulate, and do what it leaves to the vendor. Return as KVM's exit handlers. */
@@ -353,11 +366,11 @@ int ring1_emulate(struct kvm_vcpu *vcpu)
 {
 	unsigned long rip = kvm_rip_read(vcpu);
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	bool prefixed = skip_prefix(vcpu);
+	int prefixed = skip_prefix(vcpu);
 	enum insn_class class;
 	int r;
 
-	if (!decode(vcpu, &class, &r)) {
+	if (prefixed < 0 || !decode(vcpu, &class, &r)) {
 		kvm_rip_write(vcpu, rip);
 		return 1;
 	}
