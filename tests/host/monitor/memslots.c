@@ -21,7 +21,7 @@
 
 #define GPA_TOGGLED	0x800000ull	/* two pages, of a memory slot each */
 #define SLOT_OF(page)	(1 + (page))
-#define NR_TOGGLES	1000
+#define NR_TOGGLES	400
 #define PREEMPT		"/sys/kernel/debug/sched/preempt"
 
 #define MSR_KERNEL_GS_BASE	0xc0000102
