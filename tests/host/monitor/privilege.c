@@ -4,7 +4,8 @@
  *           to the host stay the host's, and the guest sees its own
  * How:      every flag by POPF and IRETQ; every selector by far returns and far jumps;
  *           every INT n; the instructions that show tables; code in the upper half from
- *           ring 3
+ *           ring 3; the kernel's instructions from ring 3, also behind a MOV SS that KVM
+ *           emulates while an interrupt waits
  * Catches:  IOPL, a gate or a descriptor that lets a guest through; user code that fakes
  *           a hypercall
  */
@@ -283,6 +284,108 @@ TEST_F(pv, ring3_cannot_what_is_the_kernels)
 		EXPECT_TRUE(f.vector == 13 || f.vector == 6)
 			TH_LOG("instruction %d: vector %u", i, f.vector);
 		EXPECT_EQ(user_code(kernel_insns) + 16 * i, f.ip);
+	}
+}
+
+/* The selector comes from a device, so that KVM emulates the MOV: two bytes. */
+#define MOV_SS(insn) "mov (%rdi), %ss\n " insn "\n ud2\n .balign 16\n"
+CODE(user_mov_ss, MOV_SS("swapgs") MOV_SS("sysretq") MOV_SS("stac"));
+
+static const int refused_by[] = { 13, 13, 6 };
+
+/* Of rising priority, as none ends. */
+#define VECTOR(n)	(0x51 + 16 * (n))
+#define STAR		0xc0000081
+#define KERNEL_GS_BASE	0xc0000102
+#define DEVICE		RAM_SIZE
+
+/* SYSRET would not be emulated with a STAR that is none of Linux. */
+static void prepare_mov_ss(struct vm *vm, uint64_t kernel_gs)
+{
+	map(vm, USER(DEVICE), DEVICE, PTE_U | PTE_W);
+	if (set_msr(vm->cpu, STAR, (uint64_t)USER32_CS << 48 | (uint64_t)KERNEL_CS << 32) != 1 ||
+	    set_msr(vm->cpu, KERNEL_GS_BASE, kernel_gs) != 1)
+		die("KVM_SET_MSRS");
+}
+
+/* An interrupt comes between the MOV, which holds it off, and the next instruction. */
+static enum stop go_user_mov_ss(struct cpu *c, uint64_t rip, uint8_t vector)
+{
+	const uint16_t selector = USER_DS;
+	struct kvm_vcpu_events events;
+
+	c->regs.rdi = USER(DEVICE);
+	if (go_user_at(c, rip) != KVM(MMIO) || c->run->mmio.is_write)
+		die("MOV SS at %#llx", (long long)rip);
+	memcpy(c->run->mmio.data, &selector, sizeof(selector));
+	c->run->immediate_exit = 1;
+	if (resume(c) != INTERRUPTED || c->regs.rip != rip + 2)
+		die("the end of MOV SS");
+	c->run->immediate_exit = 0;
+	IOCTL(c->fd, KVM_GET_VCPU_EVENTS, &events);
+	if (events.interrupt.shadow != KVM_X86_SHADOW_INT_MOV_SS)
+		die("no interrupt shadow behind MOV SS");
+	interrupt(c, vector);
+	return resume(c);
+}
+
+/* Where an event came from, by the frame on a trap guest's stack. */
+static uint64_t frame_ip(struct cpu *c, bool has_error)
+{
+	return *(uint64_t *)at(c->vm, c->regs.rsp - KERNEL_BASE + (has_error ? 8 : 0));
+}
+
+TEST_F(trap, ring3_cannot_behind_mov_ss)
+{
+	struct cpu *c = self->cpu;
+	uint64_t gs = KERNEL(c->page_gpa), kernel_gs = KERNEL(GPA_DATA), value, rip;
+	unsigned int i;
+
+	prepare_mov_ss(self->vm, kernel_gs);
+	c->page->user_gs = gs;			/* nobody swaps it */
+	for (i = 0; i < ARRAY_SIZE(refused_by); i++) {
+		rip = user_code(user_mov_ss) + 16 * i;
+		c->regs.rcx = user_code(code_user_ud2);
+		c->regs.r11 = FLAG_FIXED | FLAG_IF;
+		ASSERT_EQ(GATE(VECTOR(i)), go_user_mov_ss(c, rip, VECTOR(i)));
+		EXPECT_EQ(rip + 2, frame_ip(c, false))
+			TH_LOG("instruction %d", i);
+		EXPECT_EQ(gs, get_sregs(c).gs.base);
+		ASSERT_EQ(GATE(refused_by[i]), go_kernel(c, code_iret_kernel));
+		EXPECT_EQ(rip + 2, frame_ip(c, refused_by[i] == 13))
+			TH_LOG("instruction %d", i);
+		EXPECT_EQ(gs, get_sregs(c).gs.base);
+		ASSERT_EQ(1, get_msr(c, KERNEL_GS_BASE, &value));
+		EXPECT_EQ(kernel_gs, value);
+	}
+}
+
+TEST_F(trap, ring3_cannot_behind_mov_ss_in_pv)
+{
+	struct cpu *c = self->cpu;
+	uint64_t gs = USER(GPA_DATA), rip;
+	struct ring1_frame f;
+	unsigned int i;
+
+	prepare_mov_ss(self->vm, KERNEL(GPA_DATA));
+	pv_start(c);
+	c->page->user_gs = gs;
+	for (i = 0; i < ARRAY_SIZE(refused_by); i++) {
+		rip = user_code(user_mov_ss) + 16 * i;
+		c->regs.rcx = user_code(code_user_ud2);
+		c->regs.r11 = FLAG_FIXED | FLAG_IF;
+		ASSERT_EQ(ENTRY_USER, go_user_mov_ss(c, rip, VECTOR(i)));
+		f = take(c);
+		EXPECT_EQ(VECTOR(i), f.vector);
+		EXPECT_EQ(rip + 2, f.ip)
+			TH_LOG("instruction %d", i);
+		EXPECT_EQ(gs, c->page->user_gs);
+		ASSERT_EQ(ENTRY_USER, go_user_at(c, rip + 2));
+		f = take(c);
+		EXPECT_EQ(refused_by[i], (int)f.vector);
+		EXPECT_EQ(rip + 2, f.ip);
+		EXPECT_EQ(gs, c->page->user_gs);
+		EXPECT_EQ(KERNEL(c->page_gpa), get_sregs(c).gs.base);
 	}
 }
 
