@@ -4,7 +4,8 @@
  *           registers come to it; what the guest does meanwhile goes on as without it
  * How:      KVM_SET_GUEST_DEBUG over instructions, hypercalls, system calls of each kind
  *           and exceptions of ring 3
- * Catches:  a system call that gets lost because it does not bounce while debugged
+ * Catches:  a system call that gets lost because it does not bounce while debugged; a step
+ *           over a hypercall that depends on the way by which the hypercall is served
  */
 #include "machine.h"
 
@@ -56,6 +57,60 @@ TEST_F(pv, single_steps_in_ring1)
 	set_debug(c, 0, 0);
 	EXPECT_EQ(RING1_ABI_VERSION, HYPERCALL(c, ABI_VERSION));
 	EXPECT_EQ(0, c->regs.rflags & FLAG_TF);
+}
+
+/* Where the steps over a hypercall end; no more than there is room for. */
+#define MAX_STEPS 8
+
+static unsigned int steps_over(struct cpu *c, uint64_t nr, uint64_t rdi, uint64_t rsi,
+			       uint64_t pc[MAX_STEPS])
+{
+	unsigned int n = 0;
+	enum stop stop;
+
+	c->regs.rax = nr;
+	c->regs.rdi = rdi;
+	c->regs.rsi = rsi;
+	stop = step_from(c, kernel_code(steps));
+	for (; stop == KVM(DEBUG) && n < MAX_STEPS; n++) {
+		pc[n] = c->run->debug.arch.pc - kernel_code(steps);
+		printf("# hypercall %d: %#llx, step to %lld\n", (int)nr, (long long)rdi,
+		       (long long)pc[n]);
+		stop = resume(c);
+	}
+	if (stop != STOPPED)
+		die("hypercall %d by steps stopped with %#x", (int)nr, stop);
+	set_debug(c, 0, 0);
+	return n;
+}
+
+#define APIC_BASE	0x1b
+#define TSC_DEADLINE	0x6e0
+#define X2APIC_ICR	0x830
+#define LSTAR		0xc0000082
+
+/* KVM has a short way for some MSRs, which reports a step by itself. */
+TEST_F(pv, single_steps_over_each_wrmsr)
+{
+	const uint64_t wrmsr[][2] = {
+		{ LSTAR, KERNEL(0) },
+		{ TSC_DEADLINE, -1ull >> 2 },
+		{ X2APIC_ICR, 1ull << 32 | 0x41 },	/* to the other processor */
+	};
+	struct cpu *c = self->cpu;
+	uint64_t plain[MAX_STEPS], pc[MAX_STEPS], base;
+	unsigned int n, i;
+
+	ASSERT_EQ(1, get_msr(c, APIC_BASE, &base));
+	ASSERT_EQ(0, HYPERCALL(c, WRMSR, APIC_BASE, base | 1 << 10));
+	n = steps_over(c, RING1_HC_ABI_VERSION, 0, 0, plain);
+	EXPECT_EQ(RING1_ABI_VERSION, c->regs.rax);
+	ASSERT_EQ(3, n);
+	for (i = 0; i < ARRAY_SIZE(wrmsr); i++) {
+		ASSERT_EQ(n, steps_over(c, RING1_HC_WRMSR, wrmsr[i][0], wrmsr[i][1], pc));
+		EXPECT_EQ(0, c->regs.rax);
+		EXPECT_EQ(0, memcmp(plain, pc, n * sizeof(*pc)));
+	}
 }
 
 static void put_int3(struct cpu *c, const char *code, int offset)
