@@ -389,26 +389,28 @@ int ring1_emulate(struct kvm_vcpu *vcpu)
  * ring1_emulate_one - emulate what the guest world cannot or must not run now
  * @vcpu:	before the instruction
  *
- * Outside of long mode that is whatever comes. In it, the instruction behind STI, or
- * behind a MOV SS that KVM emulated, the user's as well; if none of the emulators knows
- * it, or it is the kernel's to execute and the user tries, interrupts are let in before it.
+ * Outside of long mode that is whatever comes. In it, the instruction behind STI; if
+ * none of the emulators knows it, interrupts are let in before it. So they are before the
+ * user's, behind a MOV SS that KVM emulated: what the user executes is the processor's to
+ * judge, and its stack is not the one that an interrupt comes on.
  *
  * Return: as KVM's exit handlers.
  */
 int ring1_emulate_one(struct kvm_vcpu *vcpu)
 {
+	struct vcpu_ring1 *v = to_ring1(vcpu);
 	enum insn_class class;
 	int r;
 
-	if (!is_64_bit_mode(vcpu))
-		return kvm_emulate(vcpu, 0);
-	if (!decode(vcpu, &class, &r))
-		return kvm_emulate(vcpu, 0);
-	if (class > INSN_KVM && !to_ring1(vcpu)->user)
-		return emulate_class(vcpu, class);
-	if (r == EMULATION_OK)
-		return kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
-	to_ring1(vcpu)->int_shadow = 0;
+	if (!v->user || !is_long_mode(vcpu)) {
+		if (!is_64_bit_mode(vcpu) || !decode(vcpu, &class, &r))
+			return kvm_emulate(vcpu, 0);
+		if (class > INSN_KVM)
+			return emulate_class(vcpu, class);
+		if (r == EMULATION_OK)
+			return kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
+	}
+	v->int_shadow = 0;
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	return 1;
 }

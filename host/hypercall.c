@@ -192,7 +192,7 @@ long ring1_hc_rdmsr(struct kvm_vcpu *vcpu, u32 msr, u64 *out)
  * @msr:	index
  * @value:	new value
  *
- * IA32_TSC_DEADLINE and the x2APIC's ICR are served like a fast call.
+ * An IPI to one processor, by the x2APIC's ICR, is served like a fast call.
  *
  * Return: 0; -EIO where WRMSR would raise #GP.
  */
@@ -477,8 +477,8 @@ int ring1_hypercall(struct kvm_vcpu *vcpu)
 }
 
 /*
- * KVM's short way for timer deadlines and IPIs takes WRMSR's registers. RCX is lost to
- * SYSCALL anyway, RDX must survive.
+ * KVM's short way for IPIs takes WRMSR's registers. RCX is lost to SYSCALL anyway, RDX must
+ * survive. Timer deadlines it takes where the vendor has a timer; this one has none.
  */
 static bool wrmsr_irqoff(struct kvm_vcpu *vcpu)
 {
@@ -486,10 +486,10 @@ static bool wrmsr_irqoff(struct kvm_vcpu *vcpu)
 	unsigned long ax = kvm_rax_read(vcpu), dx = kvm_rdx_read(vcpu);
 	fastpath_t r;
 
-	if (msr != MSR_IA32_TSC_DEADLINE && msr != APIC_BASE_MSR + (APIC_ICR >> 4))
+	if (msr != APIC_BASE_MSR + (APIC_ICR >> 4))
 		return false;
-	/* KVM would fill in an exit to the VMM, which nobody makes from here. */
-	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
+	/* KVM would report a step, be it the guest's or the VMM's, that no other hypercall has. */
+	if (to_ring1(vcpu)->rflags & X86_EFLAGS_TF)
 		return false;
 	kvm_rcx_write(vcpu, msr);
 	kvm_rax_write(vcpu, (u32)value);

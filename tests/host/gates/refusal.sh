@@ -68,10 +68,10 @@ old)
 	# Both name the first thing that they miss, in an order of their own.
 	is_there="has_no_flag fsgsbase && has_no_flag smep"
 	reason="the processor has no FSGSBASE, or it is off"
-	remedy="use a processor of 2013 or later, and no 'nofsgsbase' on the kernel command line"
+	remedy="use a processor of 2013 or later; boot the host without 'nofsgsbase'"
 	row=processor
 	row_reason="the processor has no SMEP, or it is off"
-	row_remedy="use a processor of 2013 or later; boot without clearcpuid=smep"
+	row_remedy="use a processor of 2013 or later; boot the host without 'clearcpuid=smep'"
 	;;
 predictions)
 	is_there="grep LFENCE /sys/devices/system/cpu/vulnerabilities/spectre_v2"
