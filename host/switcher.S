@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The switcher's text: all code that runs in slot 256, at CPL 0, in the guest
- * world or between the worlds. vcpu.c maps one copy of it into every vCPU's
+ * world or between the worlds. region.c maps one copy of it into every vCPU's
  * region, at different addresses, so it is position independent and finds the
  * region's pages relative to RIP. It is data here (.rodata); the code around it
  * that runs in the host's own text is world.S.
