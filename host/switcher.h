@@ -60,7 +60,7 @@
 #define RING1_GS_CR3_BITS	47
 #define RING1_NMI_NOTE_BIT	10
 
-/* MSRs that can be parked at a time: PEBS, DEBUGCTL, S_CET, and some of perf's. */
+/* MSRs that can be parked at a time: PEBS_ENABLE, DEBUGCTL, and some of perf's. */
 #define RING1_NR_PARKED		8
 
 /* Stub of vector n: this many bytes from the start of the text. */
