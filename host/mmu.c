@@ -78,14 +78,17 @@ static void sync_root(struct vcpu_ring1 *v)
 	v->fault_pending = false;
 }
 
-/* Every entry is KVM's, or missing. KASAN would look at each access. */
+/*
+ * Every entry is KVM's, or missing: what KVM writes where nothing is has bit 63 set, for
+ * TDX. KASAN would look at each access.
+ */
 static bool __no_sanitize_address root_is_kvms(const struct vcpu_ring1 *v)
 {
 	const u64 *root = v->region.root, *kvm = __va(v->kvm_root);
 	unsigned int i;
 
 	for (i = 0; i < PTRS_PER_PGD; i++) {
-		if (i == RING1_SLOT || !root[i])
+		if (i == RING1_SLOT || !(root[i] & PT_PRESENT_MASK))
 			continue;
 		if (!VALID_PAGE(v->kvm_root) || root[i] != private_entry(READ_ONCE(kvm[i]), i))
 			return false;

@@ -274,6 +274,19 @@ TEST_F(mmu, debugging_takes_a_root_that_is_kvms)
 	EXPECT_EQ(NULL, fake_done("warning", 0));
 }
 
+/* Another vCPU's fault has added an entry; a missing one of KVM's is not 0. */
+TEST_F(mmu, debugging_takes_a_missing_entry)
+{
+	fake.debug = true;
+	self->kvm[0] = BIT_ULL(63);
+	self->v.root_stale = true;
+	ring1_mmu_sync_root(&self->v);
+	self->kvm[0] = 0x5000 | PT_PRESENT_MASK;
+	ring1_mmu_sync_root(&self->v);
+	EXPECT_EQ(BIT_ULL(63), self->root[0]);
+	EXPECT_EQ(NULL, fake_done("warning", 0));
+}
+
 /* KVM takes entries away under the lock, and then waits for this vCPU to leave. */
 TEST_F(mmu, debugging_finds_an_entry_that_is_not_kvms)
 {
