@@ -42,7 +42,7 @@ REQUIREMENT(meltdown,
 	    "if that is acceptable: modprobe kvm-ring1 guest_user_may_read_guest_kernel=1")
 REQUIREMENT(unflushed_predictions,
 	    "the kernel uses branch predictions that the processor cannot flush",
-	    "boot the host with 'spectre_v2=retpoline'")
+	    "boot the host with 'spectre_v2=retpoline retbleed=stuff'")
 REQUIREMENT(old_kvm,
 	    "kvm.ko is older than " RING1_KERNEL_OLDEST " and lacks fixes of its shadow MMU",
 	    "upgrade the kernel package and boot the new kernel")

@@ -183,7 +183,7 @@ TEST_F(host, the_parameters_permit_nothing_else)
 TEST_F(host, predictions_cannot_be_flushed)
 {
 	fake_mitigations_impossible = true;
-	EXPECT_TRUE(refused("branch predictions", "spectre_v2=retpoline"));
+	EXPECT_TRUE(refused("branch predictions", "spectre_v2=retpoline retbleed=stuff"));
 }
 
 TEST_F(host, old_kvm)

@@ -76,7 +76,7 @@ old)
 predictions)
 	is_there="grep LFENCE /sys/devices/system/cpu/vulnerabilities/spectre_v2"
 	reason="the kernel uses branch predictions that the processor cannot flush"
-	remedy="boot the host with 'spectre_v2=retpoline'"
+	remedy="boot the host with 'spectre_v2=retpoline retbleed=stuff'"
 	;;
 meltdown)
 	is_there="grep -v 'Not affected' /sys/devices/system/cpu/vulnerabilities/meltdown"
