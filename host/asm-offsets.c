@@ -17,6 +17,8 @@ static void __used offsets(void)
 	OFFSET(CONF_debug, ring1_conf, debug);
 	OFFSET(CONF_segments, ring1_conf, segments);
 	OFFSET(CONF_parked, ring1_conf, parked);
+	OFFSET(CONF_own_mmu, ring1_conf, own_mmu);
+	OFFSET(CONF_bounce_pf, ring1_conf, bounce_pf);
 	OFFSET(CONF_cr3, ring1_conf, cr3);
 	OFFSET(CONF_cr3_high, ring1_conf, cr3_high);
 	OFFSET(CONF_dr7, ring1_conf, dr7);
@@ -33,6 +35,7 @@ static void __used offsets(void)
 	OFFSET(STACK_lost_ip, ring1_stack, lost_ip);
 	OFFSET(STACK_park_cx, ring1_stack, park_cx);
 	OFFSET(STACK_park_dx, ring1_stack, park_dx);
+	OFFSET(STACK_cr3, ring1_stack, cr3);
 	OFFSET(STACK_enter, ring1_stack, enter);
 	OFFSET(STACK_enter_gs_base, ring1_stack, enter.gs_base);
 	OFFSET(STACK_enter_ax, ring1_stack, enter.ax);
@@ -49,6 +52,7 @@ static void __used offsets(void)
 	OFFSET(HW_ss, ring1_frame_hw, ss);
 	DEFINE(HW_SIZE, sizeof(struct ring1_frame_hw));
 	BLANK();
+	OFFSET(HOST_view, ring1_host, view);
 	OFFSET(HOST_sp, ring1_host, sp);
 	OFFSET(HOST_frame, ring1_host, frame);
 	OFFSET(HOST_guest_gs, ring1_host, guest_gs);

@@ -216,12 +216,15 @@ long ring1_hc_write_cr0(struct kvm_vcpu *vcpu, u64 value)
 /**
  * ring1_hc_write_cr3 - switch the address space
  * @vcpu:	caller
+ * @irqoff:	interrupts are off
  * @value:	guest physical address of the top-level table
  *
  * Return: 0; -EINVAL where MOV would raise #GP.
  */
-long ring1_hc_write_cr3(struct kvm_vcpu *vcpu, u64 value)
+long ring1_hc_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value)
 {
+	if (irqoff)
+		return -EAGAIN;
 	return kvm_set_cr3(vcpu, value) ? -EINVAL : 0;
 }
 
@@ -240,11 +243,14 @@ long ring1_hc_write_cr4(struct kvm_vcpu *vcpu, u64 value)
 /**
  * ring1_hc_flush_tlb - drop the vCPU's translations, global ones included
  * @vcpu:	caller
+ * @irqoff:	interrupts are off
  *
  * Return: 0.
  */
-long ring1_hc_flush_tlb(struct kvm_vcpu *vcpu)
+long ring1_hc_flush_tlb(struct kvm_vcpu *vcpu, bool irqoff)
 {
+	if (irqoff)
+		return -EAGAIN;
 	kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, vcpu);
 	return 0;
 }
@@ -252,12 +258,15 @@ long ring1_hc_flush_tlb(struct kvm_vcpu *vcpu)
 /**
  * ring1_hc_invlpg - drop the translations of one page
  * @vcpu:	caller
+ * @irqoff:	interrupts are off
  * @addr:	any address in it; one that is not canonical is ignored
  *
  * Return: 0.
  */
-long ring1_hc_invlpg(struct kvm_vcpu *vcpu, u64 addr)
+long ring1_hc_invlpg(struct kvm_vcpu *vcpu, bool irqoff, u64 addr)
 {
+	if (irqoff)
+		return -EAGAIN;
 	kvm_mmu_invlpg(vcpu, addr);
 	return 0;
 }
@@ -418,6 +427,67 @@ int ring1_hc_outs(struct kvm_vcpu *vcpu, u32 port, u32 count, u64 data0, u64 dat
 	finish(vcpu, 0);
 	/* KVM's only way to put several bytes into one exit; copied when it returns. */
 	return kvm_sev_es_string_io(vcpu, 1, port, data, count, false);
+}
+
+/**
+ * ring1_hc_features - report what the monitor can do
+ * @vcpu:	caller
+ * @nr:		which word: 0 has RING1_FEATURE_*, others are 0
+ * @out:	the word
+ *
+ * Return: 0.
+ */
+long ring1_hc_features(struct kvm_vcpu *vcpu, u32 nr, u64 *out)
+{
+	out[0] = 0;
+	return 0;
+}
+
+/**
+ * ring1_hc_mmu_register - leave KVM's MMU for the monitor's own
+ * @vcpu:	caller
+ * @kernel_root: guest physical address of the top-level table whose upper half is that of
+ *		all roots
+ * @live:	guest physical address of a bitmap: the monitor sets the bit of each frame
+ *		that it uses as a page table
+ * @nr_gfns:	bits in it; frames beyond count as live
+ * @flags:	0
+ *
+ * Return: 0; -EINVAL, -EFAULT if a table or the bitmap is not RAM, -ENOMEM, -EOPNOTSUPP if
+ * the host has turned it off.
+ */
+long ring1_hc_mmu_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns, u32 flags)
+{
+	return -EOPNOTSUPP;
+}
+
+/**
+ * ring1_hc_mmu_sync - announce changed page table entries, make an address accessible
+ * @vcpu:	caller
+ * @irqoff:	interrupts are off
+ * @nr:		operations in the shared page, 0-64
+ * @addr:	linear address
+ * @access:	0, or RING1_ACCESS_VALID and the error code bits W, U, I of the access that
+ *		must be possible at @addr
+ *
+ * Return: 0; 1 if the guest's tables do not allow the access; -EINVAL.
+ */
+long ring1_hc_mmu_sync(struct kvm_vcpu *vcpu, bool irqoff, u32 nr, u64 addr, u32 access)
+{
+	return -EINVAL;
+}
+
+/**
+ * ring1_hc_mmu_forget - tell that the user half of a root is gone
+ * @vcpu:	caller
+ * @irqoff:	interrupts are off
+ * @root:	guest physical address of a top-level table
+ *
+ * Return: 0; -EINVAL for the kernel's.
+ */
+long ring1_hc_mmu_forget(struct kvm_vcpu *vcpu, bool irqoff, u64 root)
+{
+	return -EINVAL;
 }
 
 /*

@@ -25,7 +25,8 @@ static bool setup_valid(struct kvm_vcpu *vcpu, const struct ring1_setup *s)
 	const u64 *entry = &s->entry_user;
 	int i;
 
-	if (s->abi_version != RING1_ABI_VERSION || s->reserved ||
+	if (s->abi_version < 1 || s->abi_version > RING1_ABI_VERSION ||
+	    s->flags & ~(s->abi_version < 2 ? 0 : RING1_SETUP_BOUNCE_PF) ||
 	    is_noncanonical_msr_address(s->kernel_gs, vcpu))
 		return false;
 	for (i = 0; i < (offsetof(struct ring1_setup, restart) -

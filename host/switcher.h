@@ -30,8 +30,9 @@
 #define RING1_PG_STACK		5	/* rw: struct ring1_stack */
 #define RING1_PG_IST		6	/* rw: stacks of #DF, NMI, #DB and #MC */
 #define RING1_PG_SHARED		7	/* rw: alias of the guest's struct ring1_vcpu_page */
-#define RING1_PG_HOST		8	/* host view only: struct ring1_host */
-#define RING1_NR_PAGES		9
+#define RING1_PG_HOST		8	/* host view: struct ring1_host; guest view: zeros, ro */
+#define RING1_PG_ROOTS		9	/* ro: struct ring1_root_slot[RING1_NR_ROOT_SLOTS] */
+#define RING1_NR_PAGES		10
 
 /*
  * Reasons for an exit. 0-255 are hardware vectors; the flag marks a fault of the
@@ -59,6 +60,9 @@
  */
 #define RING1_GS_CR3_BITS	47
 #define RING1_NMI_NOTE_BIT	10
+
+/* Roots that a vCPU can switch between without an exit; the slot is GPA bits 19:12. */
+#define RING1_NR_ROOT_SLOTS	256
 
 /* MSRs that can be parked at a time: PEBS_ENABLE, DEBUGCTL, and some of perf's. */
 #define RING1_NR_PARKED		8
@@ -102,7 +106,9 @@ struct ring1_pseudo_desc {
  * @debug:	not 0: load @dr7 on enter, disarm it on exit
  * @segments:	not 0: load the selectors and FS base on enter
  * @parked:	not 0: park what struct ring1_host lists on enter; tested with @segments
- * @cr3:	root of the guest world
+ * @own_mmu:	not 0: write_cr3(), flush_tlb() and invlpg() are answered here
+ * @bounce_pf:	not 0: #PF of ring 3 bounces
+ * @cr3:	root of the guest world to enter with
  * @cr3_high:	the host's CR3 from bit 47 up, bit 63 (no flush) included
  * @dr7:	guest's DR7
  * @kernel_gs:	from struct ring1_setup
@@ -120,6 +126,8 @@ struct ring1_conf {
 	u8	debug;
 	u8	segments;
 	u8	parked;
+	u8	own_mmu;
+	u8	bounce_pf;
 	u64	cr3;
 	u64	cr3_high;
 	u64	dr7;
@@ -131,6 +139,16 @@ struct ring1_conf {
 };
 
 /**
+ * struct ring1_root_slot - a root that write_cr3() finds
+ * @tag:	its guest physical address; 0: none
+ * @cr3:	the private root's CR3 value
+ */
+struct ring1_root_slot {
+	u64	tag;
+	u64	cr3;
+};
+
+/**
  * struct ring1_stack - the entry stack; ring 1 may write all of it
  * @notes:	RING1_NOTE_*; true after an aborted entry, else a hint
  * @user_sp:	RSP across the first instructions of the SYSCALL entry
@@ -139,6 +157,7 @@ struct ring1_conf {
  * @lost_ip:	where an NMI or #MC stopped an entry, for the report
  * @park_cx:	in, if conf.parked: RCX to enter with
  * @park_dx:	RDX, likewise
+ * @cr3:	out: CR3 of the guest world at exit; unchanged by an exit of the host view
  * @stack:	for what is pushed on the way in, from the end of the page down over @enter
  * @enter:	top of the stack: what enter pops, ending in an IRETQ frame
  */
@@ -150,7 +169,8 @@ struct ring1_stack {
 	u64	lost_ip;
 	u64	park_cx;
 	u64	park_dx;
-	u8	stack[PAGE_SIZE - 14 * 8];
+	u64	cr3;
+	u8	stack[PAGE_SIZE - 15 * 8];
 	struct {
 		u64	gs_base;
 		u64	ax;
@@ -207,6 +227,7 @@ struct ring1_park {
 
 /**
  * struct ring1_host - the host's side of a switch; never in the guest view
+ * @view:	1; the guest view has 0 there
  * @sp:		host stack, a far return address on top
  * @frame:	out: where struct ring1_frame_hw is: in the region, unless .Lfatal ran on
  *		a stack of the host's
@@ -226,6 +247,7 @@ struct ring1_park {
  * @park:	in, if conf.parked: MSRs to park
  */
 struct ring1_host {
+	u64	view;
 	u64	sp;
 	u64	frame;
 	u64	guest_gs;

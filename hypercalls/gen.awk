@@ -39,8 +39,8 @@ function rest(first,    i, s)
 		fail("number " $1 " where " n + 0 " must stand: ascending, no gap, none reused")
 	if ($3 !~ /^[a-z][a-z0-9_]*$/ || $3 in seen)
 		fail("name " $3 " is malformed or taken")
-	if ($4 != "val" && $4 != "run" && $4 != "fast")
-		fail("kind is val, fast or run, not " $4)
+	if ($4 !~ /^(val|run|fast|try)$/)
+		fail("kind is val, fast, try or run, not " $4)
 	seen[$3] = 1
 	since[n] = $2; name[n] = $3; kind[n] = $4; errors[n] = $7; text[n] = rest(8)
 	nargs[n] = $5 == "-" ? 0 : split($5, part, ",")
@@ -82,21 +82,21 @@ function protos(    i)
 {
 	for (i = 0; i < n; i++)
 		printf "%s ring1_hc_%s(%s%s);\n", kind[i] == "run" ? "int" : "long", name[i],
-		       params(i, "struct kvm_vcpu *vcpu"),
+		       params(i, "struct kvm_vcpu *vcpu" (kind[i] == "try" ? ", bool irqoff" : "")),
 		       kind[i] != "run" && nout[i] ? ", u64 *out" : ""
 }
 
 function dispatch(    i, j, test, call)
 {
 	for (i = 0; i < n; i++) {
-		test = ""; call = "vcpu"
+		test = ""; call = "vcpu" (kind[i] == "try" ? ", irqoff" : "")
 		for (j = 1; j <= nargs[i]; j++) {
 			if (atype[i, j] == "u32")
 				test = test (test == "" ? "" : " | ") "arg[" j - 1 "]"
 			call = call ", arg[" j - 1 "]"
 		}
 		printf "case %s:\n", macro(i)
-		if (kind[i] != "fast")
+		if (kind[i] != "fast" && kind[i] != "try")
 			print "\tif (irqoff)\n\t\treturn -EAGAIN;"
 		if (test != "")
 			printf "\tif ((%s) >> 32)\n\t\tbreak;\n", test
@@ -105,6 +105,8 @@ function dispatch(    i, j, test, call)
 			continue
 		}
 		printf "\tret = ring1_hc_%s(%s%s);\n", name[i], call, nout[i] ? ", out" : ""
+		if (kind[i] == "try")
+			print "\tif (irqoff && ret == -EAGAIN)\n\t\treturn -EAGAIN;"
 		if (nout[i])
 			printf "\tnr_out = %d;\n", nout[i]
 		print "\tbreak;"

@@ -14,7 +14,8 @@
 #ifndef _RING1_ABI_H
 #define _RING1_ABI_H
 
-#define RING1_ABI_VERSION	1
+/* The monitor serves guests of all versions up to its own. */
+#define RING1_ABI_VERSION	2
 
 /* Selectors that stand in CS and SS while the guest kernel runs. */
 #define RING1_GDT_CS		16
@@ -30,6 +31,16 @@
 #define RING1_SHUTDOWN_POWEROFF	0
 #define RING1_SHUTDOWN_RESET	1
 #define RING1_SHUTDOWN_CRASH	2
+
+/* features(0) */
+#define RING1_FEATURE_BOUNCE_PF	1	/* #PF of ring 3 may bounce: RING1_SETUP_BOUNCE_PF */
+#define RING1_FEATURE_OWN_MMU	2	/* mmu_register(), mmu_sync(), mmu_forget() */
+
+/* mmu_sync(): @access is 0, or this and #PF's error bits W, U and I. */
+#define RING1_ACCESS_VALID	0x80000000
+
+/* struct ring1_setup.flags */
+#define RING1_SETUP_BOUNCE_PF	1
 
 /* iret(): flags in struct ring1_iret_frame */
 #define RING1_IRET_UNMASK_NMI	1
@@ -60,9 +71,12 @@
 #define RING1_PAGE_VIF		0
 #define RING1_PAGE_PENDING	4
 #define RING1_PAGE_USER_GS	8
+#define RING1_PAGE_PF_EXIT	16
 #define RING1_PAGE_FRAMES	64
 #define RING1_PAGE_FRAME(class)	(RING1_PAGE_FRAMES + (class) * RING1_FRAME_SIZE)
 #define RING1_PAGE_SETUP	512
+#define RING1_PAGE_MMU_OP	2048
+#define RING1_NR_MMU_OPS	64
 
 #ifndef __ASSEMBLY__
 
@@ -111,8 +125,8 @@ struct ring1_restart_range {
 
 /**
  * struct ring1_setup - what the guest tells at vcpu_register()
- * @abi_version:	RING1_ABI_VERSION
- * @reserved:		zero
+ * @abi_version:	of the guest: 1 to RING1_ABI_VERSION
+ * @flags:		RING1_SETUP_*, zero in version 1
  * @kernel_gs:		GS base of the guest kernel on this vCPU
  * @entry_user:		events from ring 3, except NMI and #MC
  * @entry_kernel:	normal events from ring 1
@@ -130,7 +144,7 @@ struct ring1_restart_range {
  */
 struct ring1_setup {
 	__u32				abi_version;
-	__u32				reserved;
+	__u32				flags;
 	__u64				kernel_gs;
 	__u64				entry_user;
 	__u64				entry_kernel;
@@ -152,20 +166,35 @@ struct ring1_setup {
  * @pending:	set by the monitor when an event waits for @vif; a guest that
  *		sets @vif calls irq_poll() when it finds this not 0
  * @user_gs:	GS base of ring 3 while the guest kernel runs
+ * @pf_exit:	not 0: the next #PF of ring 3 exits, which sets it to 0. The guest or
+ *		the monitor sets it where only the monitor can do something about the
+ *		fault. It decides who looks first, nothing else
  * @reserved0:	of a later version
  * @frame:	one frame per event class
  * @reserved1:	of a later version
  * @setup:	read by vcpu_register()
+ * @reserved2:	of a later version
+ * @mmu_op:	operations for mmu_sync(), RING1_MMU_OP()
  */
 struct ring1_vcpu_page {
 	__u32			vif;
 	__u32			pending;
 	__u64			user_gs;
-	__u64			reserved0[6];
+	__u32			pf_exit;
+	__u32			reserved;
+	__u64			reserved0[5];
 	struct ring1_frame	frame[RING1_NR_EVENTS];
 	__u64			reserved1[16];
 	struct ring1_setup	setup;
+	__u64			reserved2[(RING1_PAGE_MMU_OP - RING1_PAGE_SETUP -
+					   sizeof(struct ring1_setup)) / 8];
+	__u64			mmu_op[RING1_NR_MMU_OPS];
 };
+
+/* @nr entries of a page table, from the one at guest physical address @gpa on. */
+#define RING1_MMU_OP(gpa, nr)	((gpa) | (__u64)((nr) - 1) << 52)
+#define RING1_MMU_OP_GPA(op)	((op) & 0x000ffffffffffff8)
+#define RING1_MMU_OP_NR(op)	(((op) >> 52 & 0x1ff) + 1)
 
 /**
  * struct ring1_iret_frame - what iret() finds at RSP
@@ -208,6 +237,8 @@ _Static_assert(sizeof(struct ring1_frame) == RING1_FRAME_SIZE, "ring1_frame");
 RING1_ASSERT_OFFSET(ring1_vcpu_page, vif, RING1_PAGE_VIF);
 RING1_ASSERT_OFFSET(ring1_vcpu_page, pending, RING1_PAGE_PENDING);
 RING1_ASSERT_OFFSET(ring1_vcpu_page, user_gs, RING1_PAGE_USER_GS);
+RING1_ASSERT_OFFSET(ring1_vcpu_page, pf_exit, RING1_PAGE_PF_EXIT);
+RING1_ASSERT_OFFSET(ring1_vcpu_page, mmu_op, RING1_PAGE_MMU_OP);
 RING1_ASSERT_OFFSET(ring1_vcpu_page, frame, RING1_PAGE_FRAMES);
 RING1_ASSERT_OFFSET(ring1_vcpu_page, setup, RING1_PAGE_SETUP);
 _Static_assert(sizeof(struct ring1_vcpu_page) <= 4096, "ring1_vcpu_page");
