@@ -21,6 +21,11 @@
 #include "ownmmu.h"
 #include "ring1.h"
 
+static bool bounce_pf = true;
+module_param(bounce_pf, bool, 0444);
+MODULE_PARM_DESC(bounce_pf,
+		 "Let page faults of guest users go to the guest kernel without an exit");
+
 static bool own_mmu = true;
 module_param(own_mmu, bool, 0444);
 MODULE_PARM_DESC(own_mmu, "Let guests leave KVM's shadow paging for the module's own (default: on)");
@@ -32,9 +37,11 @@ MODULE_PARM_DESC(own_mmu, "Let guests leave KVM's shadow paging for the module's
 /* Attempts at a fill before the guest tries again. */
 #define FILL_ATTEMPTS	16
 
+/* What guests are offered: RING1_FEATURE_*. */
 unsigned int ring1_mmu_features(void)
 {
-	return own_mmu ? RING1_FEATURE_OWN_MMU : 0;
+	return (bounce_pf ? RING1_FEATURE_BOUNCE_PF : 0) |
+	       (own_mmu ? RING1_FEATURE_OWN_MMU : 0);
 }
 
 void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level)
