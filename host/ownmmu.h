@@ -237,6 +237,7 @@ void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int
 void ring1_twin_clear(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i);
 void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin);
 bool ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin);
+void ring1_twin_unchain(struct ring1_mmu *mmu, struct ring1_twin *twin);
 void ring1_twins_bury(struct ring1_mmu *mmu, unsigned int budget);
 void ring1_twins_thin(struct ring1_mmu *mmu, u32 gfn);
 struct ring1_twin *ring1_twin_new(struct ring1_mmu *mmu, struct kvm_vcpu *self, u32 gfn, u8 level);

@@ -266,6 +266,7 @@ bool ring1_root_forget(struct ring1_mmu *mmu, u64 gpa)
 		return false;
 	for_each_set_bit(i, root->used, RING1_SLOT)
 		ring1_twin_clear(mmu, root, i);
+	ring1_twin_unchain(mmu, root);
 	return true;
 }
 

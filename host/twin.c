@@ -144,7 +144,12 @@ bool ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin)
 	return true;
 }
 
-static void unchain(struct ring1_mmu *mmu, struct ring1_twin *twin)
+/**
+ * ring1_twin_unchain - the guest need not announce what it does to this table
+ * @mmu:	locked
+ * @twin:	levels 1-4; out of its tree, or with no entry that the guest can take away
+ */
+void ring1_twin_unchain(struct ring1_mmu *mmu, struct ring1_twin *twin)
 {
 	u32 *id;
 
@@ -186,7 +191,7 @@ void ring1_twins_thin(struct ring1_mmu *mmu, u32 gfn)
 void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin)
 {
 	lockdep_assert_held(&mmu->lock);
-	unchain(mmu, twin);
+	ring1_twin_unchain(mmu, twin);
 	twin->parent = NULL;
 	WRITE_ONCE(twin->dead, true);
 	list_add_tail(&twin->list, &mmu->dying);
