@@ -103,8 +103,15 @@ bool ring1_paging_prepare_run(struct vcpu_ring1 *v)
 void ring1_paging_prepare_enter(struct vcpu_ring1 *v)
 {
 	if (v->mmu) {
-		/* The enter's CR3 write flushes all that died up to here. */
-		WRITE_ONCE(v->seen_gen, READ_ONCE(v->mmu->gen));
+		u64 gen = READ_ONCE(v->mmu->gen);
+
+		/*
+		 * The enter's CR3 write flushes all that died up to here, unless it loads
+		 * what did: a top is taken from its vCPU first, and then it dies.
+		 */
+		smp_rmb();
+		if (READ_ONCE(v->top))
+			WRITE_ONCE(v->seen_gen, gen);
 		return;
 	}
 	ring1_mmu_sync_root(v);
