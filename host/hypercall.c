@@ -439,7 +439,7 @@ int ring1_hc_outs(struct kvm_vcpu *vcpu, u32 port, u32 count, u64 data0, u64 dat
  */
 long ring1_hc_features(struct kvm_vcpu *vcpu, u32 nr, u64 *out)
 {
-	out[0] = 0;
+	out[0] = nr ? 0 : ring1_mmu_features();
 	return 0;
 }
 

@@ -10,9 +10,21 @@
  * before the next enter, with interrupts off. A new top-level entry comes from
  * the vCPU's own fault; missing one costs another fault and nothing else.
  */
+#include <linux/module.h>
 #include "mmu.h"
 #include "x86.h"
 #include "ring1.h"
+
+static bool bounce_pf = true;
+module_param(bounce_pf, bool, 0444);
+MODULE_PARM_DESC(bounce_pf,
+		 "Let page faults of guest users go to the guest kernel without an exit");
+
+/* What guests are offered: RING1_FEATURE_*. */
+unsigned int ring1_mmu_features(void)
+{
+	return bounce_pf ? RING1_FEATURE_BOUNCE_PF : 0;
+}
 
 void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level)
 {

@@ -207,6 +207,7 @@ bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc);
 void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed);
 
 /* mmu.c */
+unsigned int ring1_mmu_features(void);
 void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level);
 void ring1_flush_tlb(struct kvm_vcpu *vcpu);
 void ring1_flush_tlb_gva(struct kvm_vcpu *vcpu, gva_t gva);

@@ -98,6 +98,8 @@ static void prepare_run(struct vcpu_ring1 *v)
 	v->conf->cr3_high = (cr3 - low) | (pcid ? X86_CR3_PCID_NOFLUSH : 0);
 	v->conf->cr3 = __pa(v->region.root) | (pcid ? GUEST_PCID : 0);
 	v->conf->bounce = ring1_is_pv(v) && !v->vcpu.guest_debug;
+	v->conf->bounce_pf = v->conf->bounce && v->setup.flags & RING1_SETUP_BOUNCE_PF &&
+			     ring1_mmu_features() & RING1_FEATURE_BOUNCE_PF;
 	v->conf->dr7 = safe_dr7(&v->vcpu, v->dr7);
 	v->conf->debug = !!(v->conf->dr7 & DR7_BP_EN_MASK);
 }
@@ -390,6 +392,8 @@ static void finish_exit(struct vcpu_ring1 *v)
 	collect_exit(v);
 	if (vector == X86_TRAP_PF) {
 		vcpu->arch.apf.host_apf_flags = kvm_read_and_reset_apf_flags();
+		if (v->user && ring1_is_pv(v))
+			WRITE_ONCE(v->shared->pf_exit, 0);
 	} else if (vector == X86_TRAP_NM) {
 		turn_xfd_into_ud(v);
 	} else if (vector == X86_TRAP_DB) {

@@ -81,6 +81,7 @@ int ring1_vcpu_create(struct kvm_vcpu *vcpu)
 	if (r)
 		return r;
 	v->host = v->region.page[RING1_PG_HOST];
+	v->host->view = 1;
 	v->conf = v->region.page[RING1_PG_CONF];
 	v->stack = v->region.page[RING1_PG_STACK];
 	v->enter_text = v->region.base + ring1_text_offset(ring1_text_enter);
