@@ -5,12 +5,16 @@
  * nevertheless, but those to a table no processor has been given yet: the
  * kernel's half of a new PGD in pgd_ctor(), the trampoline's PGD, init_top_pgt[511].
  */
+#include <linux/context_tracking.h>
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <asm/paravirt.h>
 #include <asm/tlbflush.h>
+#include <asm/trap_pf.h>
 #include "private.h"
+
+#define LEVEL_BITS	9	/* of the address, for each of four levels */
 
 static DEFINE_PER_CPU(unsigned long, ring1_cr3);
 
@@ -126,6 +130,89 @@ static void ring1_set_pud(pud_t *pudp, pud_t pud)
 static void ring1_set_p4d(p4d_t *p4dp, p4d_t p4d)
 {
 	write_entry(p4dp, native_p4d_val(p4d));
+}
+
+/*
+ * Page faults of ring 3 come here unseen by the monitor, and may be of its making: its
+ * tables lack what the guest's have. In the upper half there is nothing for ring 3.
+ */
+static __always_inline bool may_be_monitors(unsigned long address, u32 error)
+{
+	const u32 any = X86_PF_PROT | X86_PF_WRITE | X86_PF_INSTR;
+
+	return (ring1_features & RING1_FEATURE_BOUNCE_PF) && (error & ~any) == X86_PF_USER &&
+	       (long)address >= 0;
+}
+
+/*
+ * Whether the guest's entry allows the access, as the processor would decide. The bit
+ * "present" of @error is the guest's afterwards, which Linux goes by. vif is 0 and RCU
+ * watches, hence no table is freed meanwhile, as for gup_fast().
+ */
+static __always_inline bool walk(unsigned long address, u32 *error)
+{
+	unsigned long every = ~0UL, some = 0, value, table = this_cpu_read(ring1_cr3);
+	const unsigned long *entry;
+	int shift;
+
+	*error &= ~X86_PF_PROT;
+	table &= CR3_ADDR_MASK;
+	for (shift = P4D_SHIFT; ; shift -= LEVEL_BITS) {
+		entry = (unsigned long *)__va(table) + (address >> shift) % PTRS_PER_PTE;
+		value = READ_ONCE(*entry);
+		if (!(value & _PAGE_PRESENT))
+			return false;
+		every &= value;
+		some |= value;
+		if (shift == PAGE_SHIFT || (shift < P4D_SHIFT && (value & _PAGE_PSE)))
+			break;
+		table = value & PTE_PFN_MASK;
+	}
+	*error |= X86_PF_PROT;
+	return (every & _PAGE_USER) && !((*error & X86_PF_WRITE) && !(every & _PAGE_RW)) &&
+	       !((*error & X86_PF_INSTR) && (some & _PAGE_NX));
+}
+
+/* On a nohz_full CPU, RCU does not watch before and after exc_page_fault(). */
+static __always_inline bool entry_allows(unsigned long address, u32 *error)
+{
+	bool tracking = context_tracking_enabled_this_cpu(), allows;
+
+	if (tracking)
+		ct_nmi_enter();
+	allows = walk(address, error);
+	if (tracking)
+		ct_nmi_exit();
+	return allows;
+}
+
+/**
+ * ring1_fault_is_monitors - before the kernel's handler
+ * @address:	that faulted
+ * @error:	code, from the monitor's tables; from the guest's afterwards
+ *
+ * Return: true if there is nothing for the handler to do. The user tries again.
+ */
+noinstr bool ring1_fault_is_monitors(unsigned long address, u32 *error)
+{
+	if (!may_be_monitors(address, *error) || !entry_allows(address, error))
+		return false;
+	this_cpu_write(ring1_vcpu.pf_exit, 1);
+	return true;
+}
+
+/**
+ * ring1_fault_handled - after the kernel's handler
+ * @address:	that faulted
+ * @error:	code
+ *
+ * Spares the user a fault that would only find that the guest has the entry by now. The
+ * task may have slept, and moved: CR3 and page are those of the CPU it is on now.
+ */
+noinstr void ring1_fault_handled(unsigned long address, u32 error)
+{
+	if (may_be_monitors(address, error) && entry_allows(address, &error))
+		this_cpu_write(ring1_vcpu.pf_exit, 1);
 }
 
 /* The last CR3 was loaded by trapping code; the per-CPU area has none yet. */
