@@ -5,6 +5,7 @@
 #ifndef _X86_RING1_PRIVATE_H
 #define _X86_RING1_PRIVATE_H
 
+#include <linux/jump_label.h>
 #include <linux/linkage.h>
 #include <linux/percpu.h>
 #include <asm/asm.h>
@@ -64,6 +65,11 @@ void ring1_write_idt_entry(gate_desc *idt, int entry, const gate_desc *gate);
 void __init ring1_irq_init(void);
 void __init ring1_cpu_init(void);
 void __init ring1_mmu_init(void);
+
+/* pt.c */
+DECLARE_STATIC_KEY_FALSE(ring1_own_mmu);
+void ring1_pt_announce(void);
+void __init ring1_pt_init(void);
 
 /* setup.c: RING1_FEATURE_* */
 extern u64 ring1_features;
