@@ -4,7 +4,8 @@
  * processors in 64-bit mode, 4 MiB of memory, and nothing that runs by itself. A
  * test puts registers into a processor, lets it execute a few instructions and
  * looks at where it stopped. So the guest's code stands beside what is expected of
- * it, as CODE(); there is no guest kernel to build.
+ * it, as CODE(); there is no guest kernel to build. With ring1_test.mmu=own on the
+ * host's command line, pv_start() leaves KVM's MMU for the monitor's own.
  *
  * Owns the machine and its memory, page tables, entry points and registers. What is
  * expected is the tests' business, what a broken machine means is not: then the
@@ -47,6 +48,7 @@
 #define GPA_ENTRIES	0x23000
 #define GPA_TSS		0x24000
 #define GPA_CPU(n)	(0x30000 + (n) * 0x10000)	/* struct ring1_vcpu_page, then stacks */
+#define GPA_LIVE	0x60000		/* for mmu_register(): bits of NR_LIVE frames */
 #define GPA_DATA	0x100000	/* the test's own, 1 MiB, zeroed */
 #define GPA_TABLES	0x200000	/* page tables; the root comes first */
 
@@ -62,6 +64,7 @@
 #define PTE_G		0x100ull
 
 #define NR_CPUS		2
+#define NR_LIVE		0x8000ull
 
 /* Selectors where Linux has them. */
 #define KERNEL_CS	0x10
@@ -182,15 +185,16 @@ static inline void *at(struct vm *vm, uint64_t gpa)
 }
 
 /*
- * Map a page of the guest's. To be done before the guest uses the table: KVM does not
- * see what is written from here. Later, poke() and flush.
+ * The entry of that level, 1 to 4, for an address; tables above it are made. With KVM's MMU,
+ * to be done before the guest uses the table: KVM does not see what is written from here.
+ * Later, poke() and flush.
  */
-static inline uint64_t *pte(struct vm *vm, uint64_t gva)
+static inline uint64_t *entry_in(struct vm *vm, uint64_t root, uint64_t gva, int level)
 {
-	uint64_t *table = at(vm, GPA_TABLES);
+	uint64_t *table = at(vm, root);
 	int shift;
 
-	for (shift = 39; shift > 12; shift -= 9) {
+	for (shift = 39; shift > 12 + 9 * (level - 1); shift -= 9) {
 		uint64_t *entry = &table[gva >> shift & 511];
 
 		if (!*entry) {
@@ -201,7 +205,13 @@ static inline uint64_t *pte(struct vm *vm, uint64_t gva)
 		}
 		table = at(vm, *entry & ~(PAGE - 1));
 	}
-	return &table[gva >> 12 & 511];
+	return &table[gva >> shift & 511];
+}
+
+/* What maps a page of the guest's. */
+static inline uint64_t *pte(struct vm *vm, uint64_t gva)
+{
+	return entry_in(vm, GPA_TABLES, gva, 1);
 }
 
 static inline void map(struct vm *vm, uint64_t gva, uint64_t gpa, uint64_t flags)
@@ -512,6 +522,7 @@ static inline unsigned int result_registers(uint64_t nr, int64_t ret)
 		return REG(RDI) | REG(RSI) | REG(RDX) | REG(R10);
 	case RING1_HC_RDMSR:
 	case RING1_HC_GET_DR:
+	case RING1_HC_FEATURES:
 		return REG(RDI);
 	}
 	return 0;
@@ -593,6 +604,30 @@ static inline bool refuses_high_bits(struct cpu *c, uint64_t nr, unsigned int wh
 		EXPECT_TRUE(bounces_from_ring3(self->cpu, RING1_HC_##nr));	\
 	}
 
+/* Is the host to be tested with the monitor's own MMU wherever that is possible? */
+static inline bool wants_own_mmu(void)
+{
+	static int wants = -1;
+	char args[4096] = "";
+	FILE *f;
+
+	if (wants < 0) {
+		f = fopen("/proc/cmdline", "re");
+		wants = f && fgets(args, sizeof(args), f) && strstr(args, "ring1_test.mmu=own");
+		if (f)
+			fclose(f);
+	}
+	return wants;
+}
+
+/* Tell the own MMU of this many entries of a page table, from the one at @gpa on. */
+static inline void announce(struct cpu *c, uint64_t gpa, unsigned int nr)
+{
+	c->page->mmu_op[0] = RING1_MMU_OP(gpa, nr);
+	if (HYPERCALL(c, MMU_SYNC, 1, 0, 0))
+		die("mmu_sync of %#llx", (long long)gpa);
+}
+
 /* Change a word of guest memory as the guest does, so that KVM sees it. */
 static inline void poke(struct cpu *c, uint64_t gpa, uint64_t value)
 {
@@ -600,6 +635,8 @@ static inline void poke(struct cpu *c, uint64_t gpa, uint64_t value)
 	c->regs.rax = value;
 	if (go_kernel(c, code_poke) != STOPPED)
 		die("poke at %#llx", (long long)gpa);
+	if (wants_own_mmu())
+		announce(c, gpa & -8ull, 1);
 }
 
 static inline uint64_t peek(struct cpu *c, uint64_t gva)
@@ -667,11 +704,25 @@ static inline int set_msr(const struct cpu *c, uint32_t index, uint64_t value)
 	return ioctl(c->fd, KVM_SET_MSRS, &msr);
 }
 
-static inline void pv_start(struct cpu *c)
+/* A PV vCPU with these RING1_SETUP_*, on KVM's MMU. */
+static inline void pv_start_on_kvm(struct cpu *c, uint32_t flags)
 {
-	make_setup(c);
+	make_setup(c)->flags = flags;
 	if (HYPERCALL(c, VCPU_REGISTER, c->page_gpa))
 		die("vcpu_register");
+}
+
+static inline void leave_kvm_mmu(struct cpu *c)
+{
+	if (HYPERCALL(c, MMU_REGISTER, GPA_TABLES, GPA_LIVE, NR_LIVE, 0))
+		die("mmu_register");
+}
+
+static inline void pv_start(struct cpu *c)
+{
+	pv_start_on_kvm(c, 0);
+	if (wants_own_mmu())
+		leave_kvm_mmu(c);
 }
 
 /*

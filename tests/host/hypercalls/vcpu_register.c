@@ -113,20 +113,32 @@ TEST_F(trap, restart_ranges_are_the_kernels)
 	}
 }
 
-TEST_F(trap, versions_and_reserved_fields_are_checked)
+TEST_F(trap, versions_and_flags_are_checked)
 {
 	struct cpu *c = self->cpu;
+	unsigned int i;
 
 	make_setup(c)->abi_version = 0;
 	EXPECT_EQ(-EINVAL, try(c));
 	make_setup(c)->abi_version = RING1_ABI_VERSION + 1;
 	EXPECT_EQ(-EINVAL, try(c));
-	make_setup(c)->reserved = 1;
+	for (i = 0; i < 32; i++) {
+		make_setup(c)->flags = 1u << i;
+		if (1u << i != RING1_SETUP_BOUNCE_PF)
+			EXPECT_EQ(-EINVAL, try(c));
+	}
+	/* a word that was reserved in version 1 */
+	make_setup(c)->abi_version = 1;
+	c->page->setup.flags = RING1_SETUP_BOUNCE_PF;
 	EXPECT_EQ(-EINVAL, try(c));
 	make_setup(c)->kernel_gs = 1ull << 47;
 	EXPECT_EQ(-EINVAL, try(c));
 	EXPECT_EQ(-ENOENT, HYPERCALL(c, VCPU_UNREGISTER));
 	make_setup(c)->kernel_gs = USER_BASE;
+	EXPECT_EQ(0, try(c));
+	make_setup(c)->abi_version = 1;
+	EXPECT_EQ(0, try(c));
+	make_setup(c)->flags = RING1_SETUP_BOUNCE_PF;
 	EXPECT_EQ(0, try(c));
 }
 
