@@ -126,8 +126,9 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 		return 1;
 	case FIRST_EXTERNAL_VECTOR ... IA32_SYSCALL_VECTOR - 1:
 	case IA32_SYSCALL_VECTOR + 1 ... 255:
-	case RING1_EXIT_HANDLED:
 		return 1;
+	case RING1_EXIT_HANDLED:
+		return ring1_mmu_supply(vcpu);
 	case RING1_EXIT_HYPERCALL:
 		v->stat[RING1_STAT_HYPERCALL]++;
 		return ring1_hypercall(vcpu);

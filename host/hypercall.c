@@ -11,6 +11,7 @@
 #include <asm/desc.h>
 #include "x86.h"
 #include "cpuid.h"
+#include "ownmmu.h"
 #include "ring1.h"
 #include "ring1-protos.h"
 #include "tracepoints.h"
@@ -63,6 +64,7 @@ long ring1_hc_vcpu_unregister(struct kvm_vcpu *vcpu)
 	if (!ring1_is_pv(to_ring1(vcpu)))
 		return -ENOENT;
 	ring1_pv_stop(to_ring1(vcpu));
+	ring1_root_unregister(to_ring1(vcpu));
 	return 0;
 }
 
@@ -223,9 +225,7 @@ long ring1_hc_write_cr0(struct kvm_vcpu *vcpu, u64 value)
  */
 long ring1_hc_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value)
 {
-	if (irqoff)
-		return -EAGAIN;
-	return kvm_set_cr3(vcpu, value) ? -EINVAL : 0;
+	return ring1_mmu_write_cr3(vcpu, irqoff, value);
 }
 
 /**
@@ -249,6 +249,8 @@ long ring1_hc_write_cr4(struct kvm_vcpu *vcpu, u64 value)
  */
 long ring1_hc_flush_tlb(struct kvm_vcpu *vcpu, bool irqoff)
 {
+	if (ring1_mmu_flushes_itself(vcpu))
+		return 0;
 	if (irqoff)
 		return -EAGAIN;
 	kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, vcpu);
@@ -265,6 +267,8 @@ long ring1_hc_flush_tlb(struct kvm_vcpu *vcpu, bool irqoff)
  */
 long ring1_hc_invlpg(struct kvm_vcpu *vcpu, bool irqoff, u64 addr)
 {
+	if (ring1_mmu_flushes_itself(vcpu))
+		return 0;
 	if (irqoff)
 		return -EAGAIN;
 	kvm_mmu_invlpg(vcpu, addr);
@@ -439,7 +443,7 @@ int ring1_hc_outs(struct kvm_vcpu *vcpu, u32 port, u32 count, u64 data0, u64 dat
  */
 long ring1_hc_features(struct kvm_vcpu *vcpu, u32 nr, u64 *out)
 {
-	out[0] = 0;
+	out[0] = nr ? 0 : ring1_mmu_features();
 	return 0;
 }
 
@@ -458,7 +462,10 @@ long ring1_hc_features(struct kvm_vcpu *vcpu, u32 nr, u64 *out)
  */
 long ring1_hc_mmu_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns, u32 flags)
 {
-	return -EOPNOTSUPP;
+	if (kernel_root & ~PAGE_MASK || live & ~PAGE_MASK || flags || nr_gfns > 1ull << 32 ||
+	    !ring1_is_pv(to_ring1(vcpu)))
+		return -EINVAL;
+	return ring1_mmu_register(vcpu, kernel_root, live, nr_gfns);
 }
 
 /**
@@ -474,7 +481,9 @@ long ring1_hc_mmu_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64
  */
 long ring1_hc_mmu_sync(struct kvm_vcpu *vcpu, bool irqoff, u32 nr, u64 addr, u32 access)
 {
-	return -EINVAL;
+	if (nr > RING1_NR_MMU_OPS || !ring1_is_pv(to_ring1(vcpu)))
+		return -EINVAL;
+	return ring1_mmu_sync(vcpu, irqoff, nr, addr, access);
 }
 
 /**
@@ -487,7 +496,7 @@ long ring1_hc_mmu_sync(struct kvm_vcpu *vcpu, bool irqoff, u32 nr, u64 addr, u32
  */
 long ring1_hc_mmu_forget(struct kvm_vcpu *vcpu, bool irqoff, u64 root)
 {
-	return -EINVAL;
+	return ring1_mmu_forget(vcpu, root);
 }
 
 /*

@@ -9,6 +9,7 @@
 #include "mmu.h"
 #include "x86.h"
 #include "mitigations.h"
+#include "ownmmu.h"
 #include "ring1.h"
 
 #define CREATE_TRACE_POINTS
@@ -32,12 +33,14 @@ static int vm_init(struct kvm *kvm)
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 	to_kvm_ring1(kvm)->mm = mm;
+	mutex_init(&to_kvm_ring1(kvm)->mmu_mutex);
 	return 0;
 }
 
 /* The vCPUs are gone already. */
 static void vm_destroy(struct kvm *kvm)
 {
+	ring1_root_free(kvm);
 	ring1_mm_put(to_kvm_ring1(kvm)->mm);
 }
 
@@ -152,11 +155,12 @@ static struct kvm_x86_ops ring1_ops __initdata = {
 	.set_rflags = ring1_set_rflags,
 	.get_if_flag = ring1_get_if_flag,
 
-	.flush_tlb_all = ring1_flush_tlb,
+	.flush_tlb_all = ring1_flush_tlb_all,
 	.flush_tlb_current = ring1_flush_tlb,
 	.flush_tlb_gva = ring1_flush_tlb_gva,
 	.flush_tlb_guest = ring1_flush_tlb,
 	.load_mmu_pgd = ring1_load_mmu_pgd,
+	.guest_memory_reclaimed = ring1_memory_reclaimed,
 
 	.vcpu_pre_run = vcpu_pre_run,
 	.vcpu_run = ring1_vcpu_run,
@@ -235,6 +239,9 @@ static int __init ring1_init(void)
 	r = ring1_region_init();
 	if (r)
 		return r;
+	r = ring1_twins_setup();
+	if (r)
+		goto err_region;
 	r = kvm_x86_vendor_init(&ring1_init_ops);
 	if (r == -EEXIST) {
 		pr_err("cannot load: another KVM vendor module is loaded; rmmod kvm-intel or kvm-amd\n");
@@ -242,7 +249,7 @@ static int __init ring1_init(void)
 		r = -EBUSY;
 	}
 	if (r)
-		goto err_region;
+		goto err_twins;
 	/* Last: from here on, guests can be created. */
 	r = kvm_init(sizeof(struct vcpu_ring1), __alignof__(struct vcpu_ring1), THIS_MODULE);
 	if (r)
@@ -251,6 +258,8 @@ static int __init ring1_init(void)
 
 err_vendor:
 	kvm_x86_vendor_exit();
+err_twins:
+	ring1_twins_exit();
 err_region:
 	ring1_region_exit();
 	return r;
@@ -260,6 +269,7 @@ static void __exit ring1_exit(void)
 {
 	kvm_exit();
 	kvm_x86_vendor_exit();
+	ring1_twins_exit();
 	ring1_region_exit();
 }
 

@@ -130,6 +130,8 @@ static void fill_views(struct ring1_region *region)
 		else if (i != RING1_PG_HOST)
 			region->guest_pte[i] = entry(region->page[i], RO_FLAGS);
 	}
+	/* HOST(view) is 0 there. */
+	region->guest_pte[RING1_PG_HOST] = page_to_phys(ZERO_PAGE(0)) | RO_FLAGS;
 	region->guest_pmd[region->index] = entry(region->guest_pte, TABLE_FLAGS);
 	region->guest_pud[0] = entry(region->guest_pmd, TABLE_FLAGS);
 	region->root[RING1_SLOT] = entry(region->guest_pud, TABLE_FLAGS);

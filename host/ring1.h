@@ -12,6 +12,9 @@
 #include "ring1-hypercalls.h"
 #include "switcher.h"
 
+/* A PCID no Linux host gives to a process: those are small, or have bit 11 set. */
+#define RING1_GUEST_PCID	0x400
+
 /* Checks for whoever works on the module (Kconfig): too dear for each enter otherwise. */
 #define ring1_debug		IS_ENABLED(CONFIG_KVM_RING1_DEBUG)
 #define ring1_assert(condition)	WARN_ON_ONCE(ring1_debug && !(condition))
@@ -27,6 +30,9 @@
  * @region:	all that there are, from the first on; those not in use are empty
  */
 struct ring1_region;
+struct ring1_mmu;
+struct ring1_root_slot;
+struct ring1_twin;
 
 struct ring1_mm {
 	struct list_head	list;
@@ -71,11 +77,15 @@ enum ring1_vm_flags {
  * @kvm:	first: KVM allocates us
  * @mm:		where its vCPUs have their regions
  * @flags:	RING1_VM_*
+ * @mmu:	the own MMU, once the guest has registered it: never goes again (ownmmu.h)
+ * @mmu_mutex:	who registers or unregisters
  */
 struct kvm_ring1 {
 	struct kvm	kvm;
 	struct ring1_mm	*mm;
 	unsigned long	flags;
+	struct ring1_mmu *mmu;
+	struct mutex	mmu_mutex;
 };
 
 static inline struct kvm_ring1 *to_kvm_ring1(struct kvm *kvm)
@@ -100,6 +110,7 @@ enum ring1_stat {
 	RING1_STAT_PAGE_FAULT,
 	RING1_STAT_PT_WRITE,		/* of them: emulated writes to shadowed tables */
 	RING1_STAT_MMIO,		/* of them: memory-mapped I/O */
+	RING1_STAT_FRAME,		/* frames of the own MMU's map that were looked up */
 	RING1_STAT_IO,			/* port I/O */
 	RING1_STAT_PRIVILEGED,		/* other instructions emulated */
 	RING1_STAT_EXCEPTION,		/* handed on to the guest */
@@ -129,6 +140,16 @@ struct vcpu_ring1 {
 	bool			root_stale;
 	gva_t			fault_gva;	/* top-level entry to copy, if fault_pending */
 	bool			fault_pending;
+
+	/* Own MMU, if the run is on it. What CR3 holds, NULL if to be chosen; see root.c. */
+	struct ring1_mmu	*mmu;
+	struct ring1_twin	*top;
+	hpa_t			top_pa;
+	struct ring1_twin	*throwaway;
+	struct list_head	tops;
+	unsigned int		nr_tops;
+	u64			seen_gen;	/* at the last enter, of ring1_mmu.gen */
+	struct ring1_root_slot	*roots;
 
 	/* Architectural state that KVM leaves to the vendor. */
 	bool			user;		/* CPL 3 */
@@ -206,13 +227,6 @@ bool ring1_desc_allowed(u64 desc);
 bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc);
 void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed);
 
-/* mmu.c */
-void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level);
-void ring1_flush_tlb(struct kvm_vcpu *vcpu);
-void ring1_flush_tlb_gva(struct kvm_vcpu *vcpu, gva_t gva);
-void ring1_mmu_sync_root(struct vcpu_ring1 *v);
-int ring1_mmu_fault(struct kvm_vcpu *vcpu);
-
 /* segments.c */
 bool ring1_segments_loadable(const struct vcpu_ring1 *v, u16 selector);
 void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var);
@@ -260,6 +274,25 @@ bool ring1_trap_gate_open(struct vcpu_ring1 *v, unsigned int vector);
 void ring1_trap_deliver(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error);
 int ring1_trap_syscall(struct kvm_vcpu *vcpu, u64 target);
 int ring1_trap_sysenter(struct kvm_vcpu *vcpu);
+
+/* mmu.c */
+unsigned int ring1_mmu_features(void);
+void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level);
+void ring1_flush_tlb(struct kvm_vcpu *vcpu);
+void ring1_flush_tlb_all(struct kvm_vcpu *vcpu);
+void ring1_flush_tlb_gva(struct kvm_vcpu *vcpu, gva_t gva);
+bool ring1_mmu_prepare_run(struct vcpu_ring1 *v);
+void ring1_mmu_prepare_enter(struct vcpu_ring1 *v);
+void ring1_mmu_finish_exit(struct vcpu_ring1 *v);
+bool ring1_mmu_must_leave(struct vcpu_ring1 *v);
+int ring1_mmu_supply(struct kvm_vcpu *vcpu);
+int ring1_mmu_fault(struct kvm_vcpu *vcpu);
+bool ring1_mmu_fault_irqoff(struct kvm_vcpu *vcpu);
+long ring1_mmu_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns);
+long ring1_mmu_sync(struct kvm_vcpu *vcpu, bool irqoff, unsigned int nr, u64 addr, u32 access);
+long ring1_mmu_forget(struct kvm_vcpu *vcpu, u64 root);
+long ring1_mmu_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value);
+bool ring1_mmu_flushes_itself(struct kvm_vcpu *vcpu);
 
 /* stats.c */
 void ring1_stats_create(struct kvm *kvm);

@@ -37,9 +37,6 @@
 /* In each byte, with KVM_RING1_DEBUG. */
 #define RING1_POISON	0xa5
 
-/* A PCID no Linux host gives to a process: those are small, or have bit 11 set. */
-#define GUEST_PCID	0x400
-
 /* The guest world knows 64-bit kernel code and the user's two code segments. */
 static bool can_enter(struct vcpu_ring1 *v)
 {
@@ -96,8 +93,9 @@ static void prepare_run(struct vcpu_ring1 *v)
 	}
 	WARN_ON_ONCE(low & BIT_ULL(RING1_NMI_NOTE_BIT));
 	v->conf->cr3_high = (cr3 - low) | (pcid ? X86_CR3_PCID_NOFLUSH : 0);
-	v->conf->cr3 = __pa(v->region.root) | (pcid ? GUEST_PCID : 0);
 	v->conf->bounce = ring1_is_pv(v) && !v->vcpu.guest_debug;
+	v->conf->bounce_pf = v->conf->bounce && v->setup.flags & RING1_SETUP_BOUNCE_PF &&
+			     ring1_mmu_features() & RING1_FEATURE_BOUNCE_PF;
 	v->conf->dr7 = safe_dr7(&v->vcpu, v->dr7);
 	v->conf->debug = !!(v->conf->dr7 & DR7_BP_EN_MASK);
 }
@@ -127,7 +125,7 @@ static void prepare_enter(struct vcpu_ring1 *v)
 		v->host_ldt = ldt;
 		kvm_load_ldt(0);
 	}
-	ring1_mmu_sync_root(v);
+	ring1_mmu_prepare_enter(v);
 	close = v->event_wanted && !v->user && !ring1_is_pv(v);
 	if (unlikely(v->user_closed != close))
 		ring1_desc_close_user(v, close);
@@ -388,8 +386,11 @@ static void finish_exit(struct vcpu_ring1 *v)
 	u64 vector = v->exit.vector;
 
 	collect_exit(v);
+	ring1_mmu_finish_exit(v);
 	if (vector == X86_TRAP_PF) {
 		vcpu->arch.apf.host_apf_flags = kvm_read_and_reset_apf_flags();
+		if (v->user && ring1_is_pv(v))
+			WRITE_ONCE(v->shared->pf_exit, 0);
 	} else if (vector == X86_TRAP_NM) {
 		turn_xfd_into_ud(v);
 	} else if (vector == X86_TRAP_DB) {
@@ -429,7 +430,7 @@ static bool must_leave(struct kvm_vcpu *vcpu)
 {
 	return vcpu->mode == EXITING_GUEST_MODE || kvm_request_pending(vcpu) || kvm_rebooting ||
 	       xfer_to_guest_mode_work_pending() || test_thread_flag(TIF_NEED_FPU_LOAD) ||
-	       hw_breakpoint_active();
+	       hw_breakpoint_active() || ring1_mmu_must_leave(to_ring1(vcpu));
 }
 
 /*
@@ -446,6 +447,10 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 		if (!ring1_hypercall_irqoff(vcpu))
 			return false;
 		v->stat[RING1_STAT_HYPERCALL]++;
+	} else if (vector == X86_TRAP_PF) {
+		if (!ring1_mmu_fault_irqoff(vcpu))
+			return false;
+		v->stat[RING1_STAT_PAGE_FAULT]++;
 	} else if (is_host_interrupt(v, vector)) {
 		v->stat[RING1_STAT_INTERRUPT]++;
 		++vcpu->stat.irq_exits;
@@ -458,7 +463,7 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 	if (must_leave(vcpu))
 		return false;
 	/* The interrupt's handler may have turned on PEBS or BTS, see park_host_msrs(). */
-	if (vector != RING1_EXIT_HYPERCALL && boot_cpu_has(X86_FEATURE_DS))
+	if (is_host_interrupt(v, vector) && boot_cpu_has(X86_FEATURE_DS))
 		return false;
 	++vcpu->stat.exits;
 	return true;
@@ -489,6 +494,10 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	}
 
 	prepare_run(v);
+	if (!ring1_mmu_prepare_run(v)) {
+		v->exit.vector = RING1_EXIT_HANDLED;
+		return EXIT_FASTPATH_NONE;
+	}
 	kvm_wait_lapic_expire(vcpu);
 	load_guest_xstate(xcr0);
 	park_host_msrs(v);

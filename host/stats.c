@@ -16,6 +16,7 @@ static const char *const stat_names[RING1_NR_STATS] = {
 	[RING1_STAT_PAGE_FAULT]	= "page_fault",
 	[RING1_STAT_PT_WRITE]	= "page_fault_pt_write",
 	[RING1_STAT_MMIO]	= "page_fault_mmio",
+	[RING1_STAT_FRAME]	= "mmu_frame",
 	[RING1_STAT_IO]		= "io",
 	[RING1_STAT_PRIVILEGED]	= "privileged",
 	[RING1_STAT_EXCEPTION]	= "exception_injected",

@@ -26,7 +26,8 @@
  *  - The IDT is ours from the first instruction of ring1_text_enter to LIDT in
  *    world.S, behind the flushing of predictions. NMI and #MC may come at any of
  *    them: they run on IST stacks, which either TSS provides at the same numbers,
- *    and touch no GS, no CR3-dependent page except those in both views.
+ *    and touch no GS, no CR3-dependent page except those in both views. Which view
+ *    it is says VIEW.
  *  - KERNEL_GS_BASE holds the host's CR3, up to bit 46: the one register that
  *    ring 1 can neither read nor write and that an exit can reach before it has
  *    the host's tables. A spare bit is a note that an NMI came. C keeps it in step
@@ -47,6 +48,7 @@
 #include <asm/segment.h>
 #include <asm/trapnr.h>
 #include "switcher.h"
+#include "ring1-hypercalls.h"
 #include "ring1-offsets.h"
 
 #define IN_PAGE(page, offset)	(.Ltext + (page) * 4096 + (offset))(%rip)
@@ -54,6 +56,8 @@
 #define STACK(field)		IN_PAGE(RING1_PG_STACK, STACK_##field)
 #define HOST(field)		IN_PAGE(RING1_PG_HOST, HOST_##field)
 #define SHARED(offset)		IN_PAGE(RING1_PG_SHARED, offset)
+/* A byte: 1 in the host view, 0 in the guest view. */
+#define VIEW			HOST(view)
 /* What the processor pushed for the NMI that is being handled, on the NMI's stack. */
 #define NMI_FRAME(field)	IN_PAGE(RING1_PG_IST, RING1_IST_NMI * RING1_IST_SIZE + \
 					HW_##field - HW_SIZE)
@@ -63,6 +67,14 @@
 #define TSS_TYPE		IN_PAGE(RING1_PG_DESC, RING1_DESC_GDT + RING1_GDT_TSS * 8 + 5)
 #define TSS_BUSY		2
 #define TSS_AVAILABLE		0x89
+
+/* Error code of #PF: U must be set, the others may be. */
+#define PF_USER			4
+#define PF_MAY_BE		(1 | 2 | 16)		/* P, W, I */
+
+/* From a guest physical address to the offset of its struct ring1_root_slot, 16 bytes long. */
+#define ROOT_SLOT_SHIFT		(12 - 4)
+#define ROOT_SLOT_MASK		((RING1_NR_ROOT_SLOTS - 1) << 4)
 
 /* RFLAGS that ring 1 starts with at its entry points. */
 #define ENTRY_FLAGS		(X86_EFLAGS_IF | X86_EFLAGS_FIXED)
@@ -129,6 +141,8 @@ SYM_DATA_START(ring1_text_start)
 		.Lvector == X86_TRAP_BR || .Lvector == X86_TRAP_UD || .Lvector == X86_TRAP_MF || \
 		.Lvector == X86_TRAP_XF
 	jmp	.Lbounce
+	.elseif .Lvector == X86_TRAP_PF
+	jmp	.Lpf
 	.elseif .Lvector == 0x80
 	jmp	.Lint80
 	.else
@@ -220,7 +234,7 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 
 /*
  * An NMI or #MC came while entering. The guest has not run: leave as if it had
- * just exited, with the registers it was to start with.
+ * just exited, with the registers it was to start with, CR3 included.
  * In:		IDT ours; everything else as enter left it, RSP anywhere
  */
 .Labort:
@@ -229,11 +243,14 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 .Labort_gs:
 	movq	STACK(enter_gs_base), %rax
 	wrgsbase %rax
+	movq	CONF(cr3), %rax
+	movq	%rax, STACK(cr3)
 	movq	STACK(enter_ax), %rax
 	leaq	STACK(enter_ip), %rsp
 	pushq	$0					/* error */
 	pushq	$RING1_EXIT_ABORT
-	jmp	.Lexit
+	pushq	%rax
+	jmp	.Lexit_pushed
 
 /* .Lenter_rare uses RCX and RDX. */
 .Labort_parking:
@@ -245,7 +262,8 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
  * Exit: from the guest into the host.
  * In:		RSP at struct ring1_frame_hw.vector; all GPRs the guest's
  * Out:		world.S, HOST(frame) at the frame, GPRs but RAX unchanged
- * CR3		any on the way in (abort and fatal come with either)
+ * CR3		a root of the guest world, which C wants to know; at .Lexit_pushed
+ *		either world's (abort and fatal): ring 1 reads what .Lexit writes
  * NMI		.Lnmi leaves a note that ends up in HOST(nmi)
  * #MC		.Lfatal; the guest's registers are lost
  *
@@ -255,6 +273,9 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
  */
 .Lexit:
 	pushq	%rax
+.Lexit_ax_pushed:
+	movq	%cr3, %rax
+	movq	%rax, STACK(cr3)
 .Lexit_pushed:
 	cmpb	$0, CONF(debug)
 	jne	.Lexit_debug
@@ -328,8 +349,7 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 	swapgs
 	jmp	.Lexit_pushed
 .Lfatal_not_in_exit:
-	movq	%cr3, %rax
-	cmpq	%rax, CONF(cr3)
+	cmpb	$0, VIEW
 	jne	.Lexit_pushed
 	JUMP_UNLESS_IN .Lnmi_stub .Lnmi_stub_end .Lfatal_not_in_nmi_stub
 	jmp	.Lfatal_in_nmi
@@ -396,8 +416,7 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 	orl	$X86_EFLAGS_CF, HW(flags)
 	jmp	.Lnmi_return
 .Lnmi_not_in_cf:
-	movq	%cr3, %rax
-	cmpq	%rax, CONF(cr3)
+	cmpb	$0, VIEW
 	je	.Lnmi_guest_view
 	movb	$1, HOST(nmi)
 	jmp	.Lnmi_return
@@ -463,6 +482,32 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 	cmpb	$0, CONF(bounce)
 	je	.Lexit
 	pushq	%rax
+	jmp	.Lbounce_pushed
+
+/*
+ * #PF of ring 3 in the lower half: into the guest kernel as well, which looks at its own
+ * tables; if it takes the monitor, pf_exit sends the next one there. A hypervisor above
+ * the host makes async page faults without U in their error code, with a token for an
+ * address. Those exit, and so do protection keys and reserved bits.
+ * In:		RSP at struct ring1_frame_hw.vector, on the entry stack
+ */
+.Lpf:
+	testb	$2, NOAX(cs)				/* RPL 3, not 0 or 1 */
+	jz	.Linterrupted
+	cmpb	$0, CONF(bounce_pf)			/* if set, SHARED is there */
+	je	.Lexit
+	cmpl	$0, SHARED(RING1_PAGE_PF_EXIT)
+	jne	.Lexit
+	pushq	%rax
+	movl	HW(error), %eax
+	andl	$~PF_MAY_BE, %eax
+	cmpl	$PF_USER, %eax
+	jne	.Lexit_ax_pushed
+	movq	%cr2, %rax
+	testq	%rax, %rax
+	js	.Lexit_ax_pushed
+	movq	%rax, FRAME(PAYLOAD)
+.Lbounce_pushed:
 	movq	HW(ip), %rax
 	movq	%rax, FRAME(IP)
 	movq	HW(cs), %rax
@@ -491,7 +536,7 @@ SYM_INNER_LABEL(ring1_text_enter_end, SYM_L_GLOBAL)
 	addq	$16, %rsp				/* vector, error */
 
 /*
- * Last step of every bounce.
+ * Last step of every bounce, and of a hypercall without an exit.
  * In:		RSP at an IRETQ frame to ring 1, all GPRs final
  * An NMI that came since the way in must exit now, not at the next timer tick;
  * one that comes in here starts it over.
@@ -533,21 +578,84 @@ SYM_INNER_LABEL(ring1_text_syscall64, SYM_L_GLOBAL)
 .endm
 	BOUNCE_SYSCALL CONF(entry_syscall64)
 
-.macro SYSCALL_EXIT ss cs reason
+.macro SYSCALL_FRAME ss cs
 	leaq	STACK(top), %rsp
 	pushq	$\ss
 	pushq	STACK(user_sp)
 	pushq	%r11
 	pushq	$\cs
 	pushq	%rcx
+.endm
+.macro SYSCALL_EXIT ss cs reason
+	SYSCALL_FRAME \ss, \cs
 	pushq	$0					/* error */
 	pushq	$\reason
 	jmp	.Lexit
 .endm
-.Lhypercall:
-	SYSCALL_EXIT RING1_SS, RING1_CS, RING1_EXIT_HYPERCALL
 .Lsyscall64_exit:
 	SYSCALL_EXIT __USER_DS, __USER_CS, RING1_EXIT_SYSCALL64
+
+/*
+ * Hypercalls exit, but for three with the own MMU: CR3 and translations. The frame is for
+ * IRETQ and for an exit alike. Its flags are those that SYSCALL found, so TF traps where it
+ * does behind an exit.
+ * In:		as above, from ring 1
+ * Out:		ring 1 behind its SYSCALL, RAX 0, RCX lost
+ */
+.Lhypercall:
+	SYSCALL_FRAME RING1_SS, RING1_CS
+	cmpb	$0, CONF(own_mmu)
+	je	.Lhypercall_exit
+	cmpq	$RING1_HC_INVLPG, %rax
+	ja	.Lhypercall_exit
+	je	.Linvlpg
+	cmpq	$RING1_HC_WRITE_CR3, %rax
+	je	.Lroot
+	cmpq	$RING1_HC_FLUSH_TLB, %rax
+	je	.Lflush
+.Lhypercall_exit:
+	pushq	$0					/* error */
+	pushq	$RING1_EXIT_HYPERCALL
+	jmp	.Lexit
+
+/*
+ * A root that C has made: the tag is its whole address, so that a flag or an address of
+ * no root misses. What is empty has tag 0; an RDI of 0 does not get to the comparison. A
+ * miss is an ordinary hypercall. Slot 256 is the same in all of the vCPU's roots. An NMI
+ * behind the write of CR3 makes .Ltail exit as one on a bounce does: the call is done.
+ */
+.Lroot:
+	movq	%rdi, %rax
+	shrq	$ROOT_SLOT_SHIFT, %rax
+	jz	.Lroot_miss
+	andl	$ROOT_SLOT_MASK, %eax
+	leaq	IN_PAGE(RING1_PG_ROOTS, 0), %rcx
+	cmpq	%rdi, (%rcx, %rax)			/* tag */
+	jne	.Lroot_miss
+	movq	8(%rcx, %rax), %rax			/* cr3 */
+	movq	%rax, %cr3
+	xorl	%eax, %eax
+	jmp	.Ltail
+.Lroot_miss:
+	movl	$RING1_HC_WRITE_CR3, %eax
+	jmp	.Lhypercall_exit
+
+/* CR4.PGE is off: no translation is global. */
+.Lflush:
+	movq	%cr3, %rax
+	movq	%rax, %cr3
+	xorl	%eax, %eax
+	jmp	.Ltail
+
+/*
+ * INVLPG takes any address and reads nothing there: one that is not canonical makes it a
+ * NOP, one in slot 256 costs the next walk of tables that are as they were. It forgets
+ * what the current PCID has, the guest world's, and global entries; there are none.
+ */
+.Linvlpg:
+	invlpg	(%rdi)
+	xorl	%eax, %eax
+	jmp	.Ltail
 
 /* SYSCALL from 32-bit code: ring 3 only, as ring 1 has no 32-bit segment. */
 SYM_INNER_LABEL(ring1_text_syscall32, SYM_L_GLOBAL)

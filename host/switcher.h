@@ -20,7 +20,7 @@
 /*
  * Pages of a region. "ro" pages are read-only in the guest view and writable in
  * the host view; "rw" pages are writable in both, but that the host view lacks the
- * shared page; the host page is absent from the guest view.
+ * shared page; in place of the host page the guest view has the host's page of zeros.
  */
 #define RING1_PG_TEXT		0	/* code: read-only in both views */
 #define RING1_NR_TEXT_PAGES	2
@@ -157,7 +157,7 @@ struct ring1_root_slot {
  * @lost_ip:	where an NMI or #MC stopped an entry, for the report
  * @park_cx:	in, if conf.parked: RCX to enter with
  * @park_dx:	RDX, likewise
- * @cr3:	out: CR3 of the guest world at exit; unchanged by an exit of the host view
+ * @cr3:	out: CR3 of the guest world at exit, but with RING1_EXIT_SWITCHER
  * @stack:	for what is pushed on the way in, from the end of the page down over @enter
  * @enter:	top of the stack: what enter pops, ending in an IRETQ frame
  */

@@ -16,6 +16,7 @@
 #include <asm/tlbflush.h>
 #include "x86.h"
 #include "mitigations.h"
+#include "ownmmu.h"
 #include "ring1.h"
 
 /*
@@ -81,9 +82,12 @@ int ring1_vcpu_create(struct kvm_vcpu *vcpu)
 	if (r)
 		return r;
 	v->host = v->region.page[RING1_PG_HOST];
+	v->host->view = 1;
 	v->conf = v->region.page[RING1_PG_CONF];
 	v->stack = v->region.page[RING1_PG_STACK];
 	v->enter_text = v->region.base + ring1_text_offset(ring1_text_enter);
+	v->roots = v->region.page[RING1_PG_ROOTS];
+	INIT_LIST_HEAD(&v->tops);
 	ring1_desc_init(v);
 	v->kvm_root = INVALID_PAGE;
 	v->root_stale = true;
@@ -120,6 +124,7 @@ void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event)
 	int i;
 
 	ring1_pv_stop(v);
+	ring1_root_unregister(v);
 	v->user = false;
 	v->nmi_masked = false;
 	v->vif = false;

@@ -69,6 +69,9 @@ typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
 #define __pa(x)			((u64)(unsigned long)(x))
 #define __va(x)			((void *)(unsigned long)(x))
 
+#define module_param(name, type, mode)
+#define MODULE_PARM_DESC(name, text)
+
 /* The real ones. */
 #include <asm/cpufeatures.h>
 #include <asm/msr-index.h>

@@ -13,8 +13,6 @@ static unsigned int fake_version;
 #define LINUX_VERSION_CODE	fake_version
 #define raw_smp_processor_id()	3
 #define KBUILD_MODNAME		"kvm_ring1"
-#define module_param(name, type, mode)
-#define MODULE_PARM_DESC(name, text)
 #define CET_SHSTK_EN		BIT_ULL(0)
 static bool fake_mitigations_impossible;
 enum { X86_HYPER_NATIVE, X86_HYPER_VMWARE, X86_HYPER_KVM };

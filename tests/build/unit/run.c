@@ -79,6 +79,13 @@ bool ring1_region_contains(gva_t gva)
 	return gva >= RING1_SLOT_BASE && gva < RING1_SLOT_BASE + PGDIR_SIZE;
 }
 
+static unsigned int features;
+
+unsigned int ring1_mmu_features(void)
+{
+	return features;
+}
+
 void ring1_mmu_sync_root(struct vcpu_ring1 *v) { }
 void ring1_segments_check(struct vcpu_ring1 *v) { }
 void ring1_cancel_injection(struct kvm_vcpu *vcpu) { }
@@ -192,6 +199,7 @@ FIXTURE_SETUP(run)
 	self->v.stack = &self->stack;
 	self->v.region.root = (u64 *)ROOT;
 	self->v.region.page[RING1_PG_IST] = self->ist;
+	features = 0;
 	self->v.kernel_cs.l = 1;
 	self->v.vcpu.arch.host_pkru = HOST_KEYS;
 	kvm_host.xcr0 = HOST_XCR0;
@@ -846,6 +854,55 @@ TEST_F(run, a_machine_check_names_the_ring_it_hit)
 	ASSERT_NE(NULL, note);
 	EXPECT_EQ(__KERNEL_CS, note->a);
 	EXPECT_EQ(0x1234, note->b);
+}
+
+static bool bounces_page_faults(struct vcpu_ring1 *v)
+{
+	run(v);
+	return seen.bounce_pf;
+}
+
+/* The switcher reads the shared page then: there must be one. */
+TEST_F(run, page_faults_bounce_if_all_agree)
+{
+	struct ring1_vcpu_page page = { };
+
+	self->v.shared = &page;
+	self->v.setup.flags = RING1_SETUP_BOUNCE_PF;
+	features = RING1_FEATURE_BOUNCE_PF;
+	EXPECT_TRUE(bounces_page_faults(&self->v));
+	self->v.setup.flags = 0;
+	EXPECT_FALSE(bounces_page_faults(&self->v));
+	self->v.setup.flags = RING1_SETUP_BOUNCE_PF;
+	features = ~RING1_FEATURE_BOUNCE_PF;
+	EXPECT_FALSE(bounces_page_faults(&self->v));
+	features = RING1_FEATURE_BOUNCE_PF;
+	self->v.vcpu.guest_debug = 1;
+	EXPECT_FALSE(bounces_page_faults(&self->v));
+	self->v.vcpu.guest_debug = 0;
+	self->v.shared = NULL;
+	EXPECT_FALSE(bounces_page_faults(&self->v));
+}
+
+/* Only the fault it was meant for: ring 1 may touch user memory before. */
+TEST_F(run, pf_exit_ends_with_a_page_fault_of_ring_3)
+{
+	struct ring1_vcpu_page page = { .pf_exit = 1 };
+
+	self->v.shared = &page;
+	run(&self->v);
+	EXPECT_EQ(1, page.pf_exit);
+	exits[0] = (struct ring1_exit){ .vector = X86_TRAP_PF, .cs = RING1_CS };
+	run(&self->v);
+	EXPECT_EQ(1, page.pf_exit);
+	exits[0] = (struct ring1_exit){ .vector = X86_TRAP_GP, .cs = 3 };
+	run(&self->v);
+	EXPECT_EQ(1, page.pf_exit);
+	exits[0] = (struct ring1_exit){ .vector = X86_TRAP_PF, .cs = 3 };
+	run(&self->v);
+	EXPECT_EQ(0, page.pf_exit);
+	self->v.shared = NULL;
+	run(&self->v);
 }
 
 /* No flag of the guest's choice reaches the hardware but those of GUEST_RFLAGS. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Claim:    of slot 256 a vCPU sees its own region and no other; text, IDT, GDT, TSS and
- *           configuration it cannot write, the host page it cannot see; nothing in it
- *           points into the host; ring 3 sees nothing; what the guest maps there has no
- *           effect; ring 1 may jump to any byte of it and only faults
+ * Claim:    of slot 256 a vCPU sees its own region and no other; text, IDT, GDT, TSS,
+ *           configuration and roots it cannot write, in place of the host page it sees
+ *           zeros; nothing in it points into the host; ring 3 sees nothing; what the guest
+ *           maps there has no effect; ring 1 may jump to any byte of it and only faults
  * How:      every page of the region, in each way and from both rings, on two vCPUs; a
  *           mapping of the guest's own over all of it; a jump to each byte of the text
  * Catches:  a writable descriptor, a sibling's stack, a switcher that takes ring 1 for
@@ -35,6 +35,8 @@ static enum access wanted(int page, bool registered)
 	case RING1_PG_IDT:
 	case RING1_PG_DESC:
 	case RING1_PG_CONF:
+	case RING1_PG_HOST:
+	case RING1_PG_ROOTS:
 		return READ;
 	case RING1_PG_STACK:
 	case RING1_PG_IST:
@@ -140,6 +142,18 @@ TEST_F(slot, around_it)
 	EXPECT_TRUE(matches(c, RING1_SLOT_BASE + (1ull << 39) - PAGE, ABSENT));
 }
 
+TEST_F(slot, zeros_in_place_of_the_host_page)
+{
+	unsigned int i, offset;
+
+	for (i = 0; i < NR_CPUS; i++) {
+		struct cpu *c = &self->vm->cpu[i];
+
+		for (offset = 0; offset < PAGE; offset += 8)
+			ASSERT_EQ(0, peek(c, region(c) + RING1_PG_HOST * PAGE + offset));
+	}
+}
+
 TEST_F(trap, no_shared_page_before_registration)
 {
 	uint64_t va = RING1_SLOT_BASE + RING1_PG_SHARED * PAGE;
@@ -171,7 +185,7 @@ TEST_F(slot, nothing_points_into_the_host)
 	for (i = 0; i < 200; i++)
 		HYPERCALL(c, ABI_VERSION);
 	/* Two pages of text are the same in every kernel. */
-	for (i = RING1_NR_TEXT_PAGES; i < RING1_PG_HOST; i++) {
+	for (i = RING1_NR_TEXT_PAGES; i < RING1_NR_PAGES; i++) {
 		for (j = 0; j < PAGE; j += 8) {
 			word = peek(c, region(c) + i * PAGE + j);
 			memcpy(page + j, &word, 8);
@@ -196,7 +210,7 @@ TEST_F(trap, own_mappings_have_no_effect)
 	pv_start(c);
 	for (i = 0; i < RING1_NR_PAGES + 3; i++)
 		EXPECT_TRUE(matches(c, RING1_SLOT_BASE + i * PAGE, wanted(i, true)));
-	for (i = 0; i < RING1_PG_HOST; i++)
+	for (i = 0; i < RING1_NR_PAGES; i++)
 		EXPECT_NE(OWN_MARK, peek(c, RING1_SLOT_BASE + i * PAGE));
 	for (i = 0; i < 512; i++)
 		ASSERT_EQ(OWN_MARK, ((uint64_t *)at(self->vm, GPA_DATA))[i]);

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From guest entries to hardware entries: what a page fault fills in, and what an
+ * announcement of the guest's takes away or changes. A hardware entry is always made of
+ * the guest's entry, as it stands in its memory, and of the frame map.
+ *
+ *	frame	the frame map's
+ *	P U NX	the guest's
+ *	W	guest's W and D, and the frame map's W
+ *	A	set; D as W: the processor never writes an entry of ours
+ *	G PAT PWT PCD	never
+ *
+ * A guest entry without P or A has none. Accessed and dirty bits of the guest are set
+ * here, as the processor does: with a compare and exchange, before the entry is used.
+ *
+ * The live bit of a table is set before its entries are read (twin.c), and the guest reads
+ * it after it has written an entry, both with a full barrier in between: one of the two
+ * sees the other.
+ */
+#include <asm/trap_pf.h>
+#include "ownmmu.h"
+
+#define BASE_FLAGS		(_PAGE_PRESENT | _PAGE_ACCESSED)
+#define RIGHTS			(_PAGE_RW | _PAGE_USER)
+
+/* Bits of #PF's error code. */
+#define ACCESS_W		X86_PF_WRITE
+#define ACCESS_U		X86_PF_USER
+#define ACCESS_I		X86_PF_INSTR
+
+static unsigned int index_of(u64 gva, unsigned int level)
+{
+	return gva >> (PAGE_SHIFT + 9 * (level - 1)) & (PTRS_PER_PTE - 1);
+}
+
+static u64 gfn_of(u64 entry)
+{
+	return (entry & RING1_FRAME_MASK) >> PAGE_SHIFT;
+}
+
+static bool is_large(u64 entry, unsigned int level)
+{
+	return entry & _PAGE_PSE && (level == 2 || level == 3);
+}
+
+/* The guest's table, as long as the lock is held; NULL if its frame is not known. */
+static u64 *guest_table(struct ring1_mmu *mmu, u64 gfn)
+{
+	u64 frame = ring1_frame_of(mmu, gfn);
+
+	return ring1_frame_present(frame) ? __va(frame & RING1_FRAME_MASK) : NULL;
+}
+
+static enum ring1_fill want_frame(struct ring1_want *want, u64 gfn, bool write)
+{
+	want->gfn = gfn;
+	want->write = write;
+	return RING1_WANT_FRAME;
+}
+
+static u64 upper_entry(u64 hw, u64 e)
+{
+	return hw | BASE_FLAGS | (e & (RIGHTS | _PAGE_NX));
+}
+
+static u64 leaf_rights(u64 e)
+{
+	u64 rights = e & (_PAGE_USER | _PAGE_NX);
+
+	if (e & _PAGE_RW && e & _PAGE_DIRTY)
+		rights |= _PAGE_RW | _PAGE_DIRTY;
+	return rights;
+}
+
+static u64 leaf_entry(u64 frame, u64 e)
+{
+	u64 entry = (frame & RING1_FRAME_MASK) | BASE_FLAGS | leaf_rights(e);
+
+	if (!(frame & _PAGE_RW))
+		entry &= ~(u64)(_PAGE_RW | _PAGE_DIRTY);
+	return entry;
+}
+
+/* A large entry leads to frame maps, whose entries have their own W. */
+static u64 large_entry(struct ring1_mmu *mmu, u64 e, unsigned int level)
+{
+	u64 gfn = gfn_of(e) & ~((1ull << 9 * (level - 1)) - 1);
+	void *table = NULL;
+
+	if (level == 2) {
+		struct ring1_block *block = ring1_block_of(mmu, gfn);
+
+		table = block ? block->hw : NULL;
+	} else {
+		struct ring1_gib *gib = ring1_gib_of(mmu, gfn);
+
+		table = gib ? gib->hw : NULL;
+	}
+	return table ? __pa(table) | BASE_FLAGS | (leaf_rights(e) & ~(u64)_PAGE_DIRTY) : 0;
+}
+
+/* Put an entry of level 1 into place; @frame is present. */
+static void map(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 e, u64 frame)
+{
+	if (twin->hw[i] && twin->link[i].gfn != gfn_of(e))
+		ring1_twin_clear(mmu, twin, i);
+	if (!twin->hw[i])
+		ring1_frame_link(mmu, twin, i, gfn_of(e));
+	ring1_twin_set(mmu, twin, i, leaf_entry(frame, e));
+}
+
+/* Neighbours that the guest has used before, and that cost a fault each otherwise. */
+static void map_around(struct ring1_mmu *mmu, struct ring1_twin *twin, const u64 *table,
+		       unsigned int i)
+{
+	unsigned int first = round_down(i, RING1_GROUP), j;
+
+	for (j = first; j < first + RING1_GROUP; j++) {
+		u64 e = READ_ONCE(table[j]), frame;
+
+		if (twin->hw[j] || ~e & (_PAGE_PRESENT | _PAGE_ACCESSED))
+			continue;
+		frame = ring1_frame_of(mmu, gfn_of(e));
+		if (ring1_frame_present(frame))
+			map(mmu, twin, j, e, frame);
+	}
+}
+
+/* The kernel's half is in one tree, but for vCPUs that announce nothing. */
+static struct ring1_twin *root_for(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva)
+{
+	return (s64)gva < 0 && !v->top->root->throwaway ? mmu->kernel : v->top->root;
+}
+
+/*
+ * What the guest's entries, ANDed, say to the access. SMEP and SMAP are the host's, and on
+ * if the processor has them; a guest that is refused by the hardware gets its fault.
+ */
+static enum ring1_fill judge(struct vcpu_ring1 *v, u64 rights, bool nx, u32 access)
+{
+	if (access & ACCESS_I && nx)
+		return RING1_REFUSED;
+	if (access & ACCESS_U)
+		return rights & _PAGE_USER && (!(access & ACCESS_W) || rights & _PAGE_RW) ?
+		       RING1_FILLED : RING1_REFUSED;
+	if (rights & _PAGE_USER) {
+		if (access & ACCESS_I)
+			return RING1_REFUSED;
+		if (access & RING1_ACCESS_SMAP)
+			return RING1_REFUSED;
+	}
+	if (access & ACCESS_W && !(rights & _PAGE_RW))
+		return kvm_is_cr0_bit_set(&v->vcpu, X86_CR0_WP) ? RING1_REFUSED :
+								  RING1_WANT_EMULATION;
+	return RING1_FILLED;
+}
+
+/*
+ * Set bits in a guest entry. RING1_FILLED if they are set now; if somebody else wrote the
+ * entry meanwhile, the guest's access is tried again, which finds what stands there then.
+ */
+static enum ring1_fill set_bits(struct ring1_mmu *mmu, struct ring1_twin *twin, u64 *ptr, u64 *e,
+				u64 bits, struct ring1_want *want)
+{
+	u64 old = *e;
+
+	if (!(~old & bits))
+		return RING1_FILLED;
+	if (!(ring1_frame_of(mmu, twin->gfn) & _PAGE_RW))
+		return want_frame(want, twin->gfn, true);
+	*e |= bits;
+	if (cmpxchg(ptr, old, *e) != old)
+		return RING1_WANT_RETRY;
+	if (want->nr_dirty < ARRAY_SIZE(want->dirty))
+		want->dirty[want->nr_dirty++] = twin->gfn;
+	return RING1_FILLED;
+}
+
+/* The twin that @e, entry @i of @twin, leads to; NULL if the pool is empty. */
+static struct ring1_twin *descend(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
+				  struct ring1_twin *twin, unsigned int i, u64 e)
+{
+	struct ring1_twin *child = NULL;
+
+	if (twin->hw[i]) {
+		child = twin->child[i];
+		if (!child || child->gfn != gfn_of(e)) {
+			ring1_twin_clear(mmu, twin, i);
+			child = NULL;
+		}
+	}
+	if (!child) {
+		child = ring1_twin_new(mmu, &v->vcpu, gfn_of(e), twin->level - 1);
+		if (!child)
+			return NULL;
+		child->parent = twin;
+		child->index = i;
+		twin->child[i] = child;
+	}
+	ring1_twin_set(mmu, twin, i, upper_entry(__pa(child->hw), e));
+	return child;
+}
+
+static enum ring1_fill fill_large(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i,
+				  u64 e, u64 gva, bool write, struct ring1_want *want)
+{
+	u64 pages = 1ull << 9 * (twin->level - 1);
+	u64 gfn = (gfn_of(e) & ~(pages - 1)) | (gva >> PAGE_SHIFT & (pages - 1));
+	u64 frame = ring1_frame_of(mmu, gfn), entry;
+
+	if (!ring1_frame_present(frame) || (write && !(frame & _PAGE_RW)))
+		return want_frame(want, gfn, write);
+	entry = large_entry(mmu, e, twin->level);
+	if (twin->hw[i] && (twin->child[i] || (twin->hw[i] ^ entry) & RING1_FRAME_MASK))
+		ring1_twin_clear(mmu, twin, i);
+	twin->child[i] = NULL;
+	ring1_twin_set(mmu, twin, i, entry);
+	return RING1_FILLED;
+}
+
+/**
+ * ring1_fill - make an address accessible, if the guest's tables allow it
+ * @v:		vCPU in an exit, with a top
+ * @mmu:	locked
+ * @gva:	canonical address
+ * @access:	X86_PF_WRITE, _USER, _INSTR, RING1_ACCESS_SMAP
+ * @want:	out: what is missing
+ *
+ * Return: RING1_*.
+ */
+enum ring1_fill ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva, u32 access,
+			   struct ring1_want *want)
+{
+	struct ring1_twin *twin = root_for(v, mmu, gva), *child;
+	bool write = access & ACCESS_W, nx = false;
+	u64 rights = RIGHTS, *table, e, frame;
+	enum ring1_fill r;
+	unsigned int i;
+
+	lockdep_assert_held(&mmu->lock);
+	want->present = false;
+	want->nr_dirty = 0;
+	for (;;) {
+		table = guest_table(mmu, twin->gfn);
+		if (!table)
+			return want_frame(want, twin->gfn, false);
+		if (!ring1_twin_chain(mmu, twin)) {
+			ring1_twins_thin(mmu, twin->gfn);
+			return RING1_WANT_RETRY;
+		}
+		i = index_of(gva, twin->level);
+		e = READ_ONCE(table[i]);
+		if (!(e & _PAGE_PRESENT))
+			return RING1_REFUSED;
+		rights &= e;
+		nx |= !!(e & _PAGE_NX);
+		if (twin->level == 1 || is_large(e, twin->level))
+			break;
+		if (gfn_of(e) >> 18 >= RING1_NR_GIBS || e & _PAGE_PSE)
+			return RING1_WANT_EMULATION;
+		r = set_bits(mmu, twin, &table[i], &e, _PAGE_ACCESSED, want);
+		if (r != RING1_FILLED)
+			return r;
+		child = descend(v, mmu, twin, i, e);
+		if (!child)
+			return RING1_WANT_TWIN;
+		twin = child;
+	}
+	want->present = true;
+	r = judge(v, rights, nx, access);
+	if (r != RING1_FILLED)
+		return r;
+	if (gfn_of(e) >> 18 >= RING1_NR_GIBS)
+		return RING1_WANT_EMULATION;
+	/* Before D is set: a frame that cannot be written must not look written. */
+	frame = ring1_frame_of(mmu, gfn_of(e));
+	if (twin->level == 1 && (!ring1_frame_present(frame) || (write && !(frame & _PAGE_RW))))
+		return want_frame(want, gfn_of(e), write);
+	r = set_bits(mmu, twin, &table[i], &e, _PAGE_ACCESSED | (write ? _PAGE_DIRTY : 0), want);
+	if (r != RING1_FILLED)
+		return r;
+	if (twin->level > 1)
+		return fill_large(mmu, twin, i, e, gva, write, want);
+	map(mmu, twin, i, e, frame);
+	map_around(mmu, twin, table, i);
+	return RING1_FILLED;
+}
+
+/* Bring an entry that is used in step with the guest's. Rights that were taken go. */
+static void sync_entry(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 e)
+{
+	u64 entry = 0;
+
+	if (!(~e & (_PAGE_PRESENT | _PAGE_ACCESSED))) {
+		if (twin->level == 1) {
+			if (twin->link[i].gfn == gfn_of(e))
+				entry = leaf_entry(ring1_frame_of(mmu, gfn_of(e)), e);
+		} else if (is_large(e, twin->level)) {
+			if (!twin->child[i])
+				entry = large_entry(mmu, e, twin->level);
+		} else if (twin->child[i] && twin->child[i]->gfn == gfn_of(e)) {
+			entry = upper_entry(__pa(twin->child[i]->hw), e);
+		}
+	}
+	if (!entry || (twin->hw[i] ^ entry) & RING1_FRAME_MASK)
+		ring1_twin_clear(mmu, twin, i);
+	else
+		ring1_twin_set(mmu, twin, i, entry);
+}
+
+/**
+ * ring1_sync - the guest says that it has changed entries of one of its tables
+ * @mmu:	locked
+ * @gpa:	of the first one
+ * @nr:		how many, cut at the end of the table
+ * @budget:	entries to look at, at most; out: what is left
+ *
+ * Return: whether all have been looked at.
+ */
+bool ring1_sync(struct ring1_mmu *mmu, u64 gpa, unsigned int nr, unsigned int *budget)
+{
+	unsigned int first = gpa >> 3 & (PTRS_PER_PTE - 1), end = min(first + nr, PTRS_PER_PTE), i;
+	u64 gfn = gpa >> PAGE_SHIFT;
+	struct ring1_block *block = ring1_block_of(mmu, gfn);
+	const u64 *table = guest_table(mmu, gfn);
+	struct ring1_twin *twin;
+	u32 id;
+
+	lockdep_assert_held(&mmu->lock);
+	if (!block)
+		return true;
+	for (id = block->twins[gfn & (PTRS_PER_PTE - 1)]; id; id = twin->next_twin) {
+		twin = mmu->twin[id];
+		i = first;
+		for_each_set_bit_from(i, twin->used, end) {
+			if (!*budget)
+				return false;
+			--*budget;
+			sync_entry(mmu, twin, i, table ? READ_ONCE(table[i]) : 0);
+		}
+	}
+	return true;
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Twins, the hardware tables of the own MMU: their entries, the lists by which they are
+ * found from a guest table, and their life from the pool into a tree and back. What an
+ * entry holds is fill.c's business, which table is in CR3 root.c's.
+ *
+ *	free -> in a tree -> dying -> dead -> free
+ *
+ * Trees are pure: a twin has one parent, so that depth and size are bounded whatever the
+ * guest links to what. One that is taken out of its tree takes everything below it along;
+ * it is emptied later and in small steps. An empty one waits until every vCPU has flushed
+ * its TLB, as a processor may still walk it.
+ */
+#include "ownmmu.h"
+
+/* Entries that are cleared, or twins looked at, in one go with interrupts off. */
+#define TWIN_BATCH	128
+/* Twins that a full exit leaves in the pool: a new process takes about 15. */
+#define POOL_LOW	32
+/* Places at which a guest table may have twins; page tables that processes share have. */
+#define MAX_CHAIN	8
+
+static struct kmem_cache *link_cache;
+
+static bool leads_to_twin(const struct ring1_twin *twin)
+{
+	return twin->level > 1 && twin->level <= RING1_LEVEL_ROOT;
+}
+
+static void set_entry(struct ring1_twin *twin, unsigned int i, u64 entry)
+{
+	WRITE_ONCE(twin->hw[i], entry);
+	__assign_bit(i, twin->used, entry != 0);
+}
+
+/* The tops of one root. Ring 3 has no access to the upper half, see mmu.c. */
+static void set_in_tops(struct ring1_twin *root, unsigned int i, u64 entry)
+{
+	struct ring1_twin *top;
+
+	if (i > RING1_SLOT)
+		entry &= ~(u64)_PAGE_USER;
+	list_for_each_entry(top, &root->tops, of_root)
+		set_entry(top, i, entry);
+}
+
+/**
+ * ring1_twin_set - write an entry of a twin
+ * @mmu:	locked
+ * @twin:	any level but RING1_LEVEL_TOP
+ * @i:		entry
+ * @entry:	what the processor is to find there, or 0
+ *
+ * The copies of a root that are in CR3 follow: those of all roots, if it is the kernel's
+ * half. Slot 256 of the guest's tables does not exist.
+ */
+void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 entry)
+{
+	struct ring1_twin *root;
+
+	lockdep_assert_held(&mmu->lock);
+	if (twin->hw[i] == entry)
+		return;
+	set_entry(twin, i, entry);
+	if (twin->level != RING1_LEVEL_ROOT || i == RING1_SLOT)
+		return;
+	if (i < RING1_SLOT || twin->throwaway) {
+		set_in_tops(twin, i, entry);
+		return;
+	}
+	if (twin != mmu->kernel)
+		return;
+	list_for_each_entry(root, &mmu->roots, list)
+		set_in_tops(root, i, entry);
+}
+
+/**
+ * ring1_twin_clear - empty an entry of a twin, whatever it leads to
+ * @mmu:	locked
+ * @twin:	any
+ * @i:		an entry that is used
+ *
+ * A TLB may still know it: of vCPUs that are in the guest now.
+ */
+void ring1_twin_clear(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i)
+{
+	struct ring1_twin *child = NULL;
+
+	if (twin->level == RING1_LEVEL_TOP) {
+		set_entry(twin, i, 0);
+		return;
+	}
+	if (leads_to_twin(twin)) {
+		child = twin->child[i];
+		twin->child[i] = NULL;
+	} else {
+		ring1_frame_unlink(mmu, twin, i);
+	}
+	ring1_twin_set(mmu, twin, i, 0);
+	if (child)
+		ring1_twin_kill(mmu, child);
+}
+
+static void set_live(struct ring1_mmu *mmu, u32 gfn, bool live)
+{
+	if (!mmu->live || gfn >= mmu->nr_live)
+		return;
+	/* Full barriers: the guest writes an entry and then reads the bit (fill.c). */
+	if (live)
+		set_bit(gfn, mmu->live);
+	else
+		clear_bit(gfn, mmu->live);
+}
+
+static u32 *chain_of(struct ring1_mmu *mmu, u32 gfn)
+{
+	return &ring1_block_of(mmu, gfn)->twins[gfn & (PTRS_PER_PTE - 1)];
+}
+
+/**
+ * ring1_twin_chain - let a twin be found from its guest table
+ * @mmu:	locked
+ * @twin:	levels 1-4; its frame is in the frame map
+ *
+ * Return: false if there are too many already.
+ */
+bool ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin)
+{
+	u32 *head, id;
+	unsigned int n = 0;
+
+	lockdep_assert_held(&mmu->lock);
+	if (twin->chained)
+		return true;
+	head = chain_of(mmu, twin->gfn);
+	for (id = *head; id; id = mmu->twin[id]->next_twin)
+		n += !!mmu->twin[id]->parent;
+	if (n >= MAX_CHAIN)
+		return false;
+	twin->next_twin = *head;
+	*head = twin->id;
+	twin->chained = true;
+	set_live(mmu, twin->gfn, true);
+	return true;
+}
+
+static void unchain(struct ring1_mmu *mmu, struct ring1_twin *twin)
+{
+	u32 *id;
+
+	if (!twin->chained)
+		return;
+	for (id = chain_of(mmu, twin->gfn); *id != twin->id; id = &mmu->twin[*id]->next_twin)
+		;
+	*id = twin->next_twin;
+	twin->chained = false;
+	if (!*chain_of(mmu, twin->gfn))
+		set_live(mmu, twin->gfn, false);
+}
+
+/**
+ * ring1_twins_thin - take the twins of a guest table out of their trees
+ * @mmu:	locked
+ * @gfn:	its frame; it has a block
+ *
+ * For a table that the guest has linked to many places: an announcement looks at each.
+ */
+void ring1_twins_thin(struct ring1_mmu *mmu, u32 gfn)
+{
+	u32 id = *chain_of(mmu, gfn), next;
+
+	for (; id; id = next) {
+		struct ring1_twin *twin = mmu->twin[id];
+
+		next = twin->next_twin;
+		if (twin->parent)
+			ring1_twin_clear(mmu, twin->parent, twin->index);
+	}
+}
+
+/**
+ * ring1_twin_kill - a twin that nothing leads to any more
+ * @mmu:	locked
+ * @twin:	out of its parent, or out of the lists of roots or tops
+ */
+void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin)
+{
+	lockdep_assert_held(&mmu->lock);
+	unchain(mmu, twin);
+	twin->parent = NULL;
+	WRITE_ONCE(twin->dead, true);
+	list_add_tail(&twin->list, &mmu->dying);
+}
+
+/**
+ * ring1_twins_bury - empty twins that are dying
+ * @mmu:	locked
+ * @budget:	entries at most
+ *
+ * Children that come to light go to the end of the list.
+ */
+void ring1_twins_bury(struct ring1_mmu *mmu, unsigned int budget)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&mmu->lock);
+	while (budget && !list_empty(&mmu->dying)) {
+		struct ring1_twin *twin = list_first_entry(&mmu->dying, struct ring1_twin, list);
+
+		for_each_set_bit(i, twin->used, PTRS_PER_PTE) {
+			if (!budget--)
+				return;
+			ring1_twin_clear(mmu, twin, i);
+		}
+		twin->dead_gen = ++mmu->gen;
+		list_move_tail(&twin->list, &mmu->dead);
+	}
+}
+
+/*
+ * The generation up to which no processor knows a dead twin. A vCPU notes the generation
+ * and then flushes, at each enter. One that is outside flushes before it comes in; it
+ * becomes IN_GUEST_MODE before it walks any table, so that either we see that, or it sees
+ * our tables without the twin. @self is in here.
+ */
+static u64 flushed_gen(struct ring1_mmu *mmu, const struct kvm_vcpu *self)
+{
+	u64 gen = mmu->gen;
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	smp_mb();
+	kvm_for_each_vcpu(i, vcpu, mmu->kvm)
+		if (vcpu != self && READ_ONCE(vcpu->mode) != OUTSIDE_GUEST_MODE)
+			gen = min(gen, READ_ONCE(to_ring1(vcpu)->seen_gen));
+	return gen;
+}
+
+static void recycle(struct ring1_mmu *mmu, const struct kvm_vcpu *self)
+{
+	unsigned int budget = TWIN_BATCH;
+	struct ring1_twin *twin, *next;
+	u64 gen;
+
+	if (list_empty(&mmu->dead))
+		return;
+	gen = flushed_gen(mmu, self);
+	list_for_each_entry_safe(twin, next, &mmu->dead, list) {
+		if (twin->dead_gen > gen || !budget--)
+			return;
+		list_move(&twin->list, &mmu->free);
+		mmu->nr_free++;
+	}
+}
+
+/**
+ * ring1_twin_new - take a twin from the pool
+ * @mmu:	locked
+ * @self:	vCPU that asks, in an exit
+ * @gfn:	the guest table's frame
+ * @level:	its level
+ *
+ * Return: the twin, empty, in no list; NULL if the pool is.
+ */
+struct ring1_twin *ring1_twin_new(struct ring1_mmu *mmu, struct kvm_vcpu *self, u32 gfn, u8 level)
+{
+	struct ring1_twin *twin;
+
+	lockdep_assert_held(&mmu->lock);
+	if (list_empty(&mmu->free)) {
+		ring1_twins_bury(mmu, TWIN_BATCH);
+		recycle(mmu, self);
+	}
+	twin = list_first_entry_or_null(&mmu->free, struct ring1_twin, list);
+	if (!twin)
+		return NULL;
+	list_del(&twin->list);
+	mmu->nr_free--;
+	if (ring1_debug)
+		WARN_ON_ONCE(memchr_inv(twin->hw, 0, PAGE_SIZE));
+	twin->gfn = gfn;
+	twin->level = level;
+	twin->next_twin = 0;
+	twin->chained = false;
+	twin->throwaway = false;
+	twin->dead = false;
+	twin->parent = NULL;
+	twin->root = NULL;
+	twin->v = NULL;
+	INIT_LIST_HEAD(&twin->tops);
+	return twin;
+}
+
+static void free_twin(struct ring1_twin *twin)
+{
+	free_page((unsigned long)twin->hw);
+	if (twin->link)
+		kmem_cache_free(link_cache, twin->link);
+	kfree(twin);
+}
+
+static struct ring1_twin *alloc_twin(void)
+{
+	struct ring1_twin *twin = kzalloc(sizeof(*twin), GFP_KERNEL_ACCOUNT);
+
+	if (!twin)
+		return NULL;
+	twin->hw = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	twin->link = kmem_cache_alloc(link_cache, GFP_KERNEL_ACCOUNT);
+	if (!twin->hw || !twin->link) {
+		free_twin(twin);
+		return NULL;
+	}
+	/* From CR3 to the twin, root.c. */
+	set_page_private(virt_to_page(twin->hw), (unsigned long)twin);
+	return twin;
+}
+
+/**
+ * ring1_twins_refill - bring the pool up to what the fast paths need
+ * @mmu:	the VM's
+ * @self:	vCPU that asks, in an exit
+ *
+ * Context: interrupts on; may sleep.
+ * Return: 0; -ENOMEM; -EAGAIN if the quota is used up and nothing waits to be reused.
+ */
+int ring1_twins_refill(struct ring1_mmu *mmu, struct kvm_vcpu *self)
+{
+	struct ring1_twin *twin;
+	int r = 0;
+
+	raw_spin_lock_irq(&mmu->lock);
+	while (mmu->nr_free < POOL_LOW && !r) {
+		ring1_twins_bury(mmu, TWIN_BATCH);
+		recycle(mmu, self);
+		if (mmu->nr_free >= POOL_LOW)
+			break;
+		if (mmu->nr_twins + 1 >= mmu->quota) {
+			r = mmu->nr_free ? 1 : -EAGAIN;
+			break;
+		}
+		raw_spin_unlock_irq(&mmu->lock);
+		twin = alloc_twin();
+		raw_spin_lock_irq(&mmu->lock);
+		if (!twin) {
+			r = -ENOMEM;
+		} else if (mmu->nr_twins + 1 >= mmu->quota) {
+			r = 1;
+			raw_spin_unlock_irq(&mmu->lock);
+			free_twin(twin);
+			raw_spin_lock_irq(&mmu->lock);
+		} else {
+			twin->id = ++mmu->nr_twins;
+			mmu->twin[twin->id] = twin;
+			list_add(&twin->list, &mmu->free);
+			mmu->nr_free++;
+		}
+	}
+	raw_spin_unlock_irq(&mmu->lock);
+	return min(r, 0);
+}
+
+int ring1_twins_init(struct ring1_mmu *mmu)
+{
+	mmu->twin = kvcalloc(mmu->quota, sizeof(*mmu->twin), GFP_KERNEL_ACCOUNT);
+	INIT_LIST_HEAD(&mmu->roots);
+	INIT_LIST_HEAD(&mmu->free);
+	INIT_LIST_HEAD(&mmu->dying);
+	INIT_LIST_HEAD(&mmu->dead);
+	return mmu->twin ? 0 : -ENOMEM;
+}
+
+/* No vCPU is left. */
+void ring1_twins_free(struct ring1_mmu *mmu)
+{
+	u32 id;
+
+	for (id = 1; id <= mmu->nr_twins; id++)
+		free_twin(mmu->twin[id]);
+	kvfree(mmu->twin);
+}
+
+void ring1_twins_exit(void)
+{
+	kmem_cache_destroy(link_cache);
+}
+
+int __init ring1_twins_setup(void)
+{
+	link_cache = kmem_cache_create("ring1_link", PTRS_PER_PTE * sizeof(struct ring1_link),
+				       0, SLAB_ACCOUNT, NULL);
+	return link_cache ? 0 : -ENOMEM;
+}
