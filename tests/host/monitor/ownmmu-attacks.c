@@ -171,7 +171,8 @@ TEST_F_TIMEOUT(own, wild_operations, 120)
 TEST_F(own, tables_that_are_not_there)
 {
 	static const uint64_t gpa[] = {
-		GPA_HOLE, MMIO, RAM_SIZE, 1ull << 39, 1ull << 42, 1ull << 45, PTE_ADDRESS & ~(1ull << 51),
+		GPA_HOLE, MMIO, RAM_SIZE, 1ull << 39, 1ull << 42, 1ull << 45,
+		PTE_ADDRESS & ~(1ull << 51),
 	};
 	struct cpu *c = self->cpu;
 	struct ring1_frame f;
@@ -390,8 +391,11 @@ TEST_F_TIMEOUT(own, more_trees_than_there_may_be, 600)
 		table[i] = 0;
 	announce(c, gpa_of(self->vm, table), 512);
 	ASSERT_EQ(0, HYPERCALL(c, FLUSH_TLB));
-	for (i = 0; i < 100; i++)
-		EXPECT_TRUE(cannot_read(c, base + (next_random(&random) & ((1ull << 39) - PAGE)), 0));
+	for (i = 0; i < 100; i++) {
+		uint64_t va = base + (next_random(&random) & ((1ull << 39) - PAGE));
+
+		EXPECT_TRUE(cannot_read(c, va, 0));
+	}
 	EXPECT_TRUE(still_works(c));
 }
 
@@ -439,13 +443,13 @@ TEST_F(own, the_hosts_memory)
 #define NR_POOL_ROOTS	8
 #define FIRST_ENTRY	(VA >> 39)
 #define GPA_POOL	(GPA_MORE)
-#define GPA_POOL_ROOTS	(GPA_MORE + NR_POOL * PAGE)
-#define GPA_POOL_DATA	(GPA_POOL_ROOTS + NR_POOL_ROOTS * PAGE)
-#define POOL_PAGES	(NR_POOL + NR_POOL_ROOTS + 8)
+#define GPA_POOL_DATA	(GPA_POOL + NR_POOL * PAGE)
+#define POOL_PAGES	(NR_POOL + 8)
+#define GPA_POOL_ROOTS	(RAM_SIZE - NR_POOL_ROOTS * PAGE)
 
 struct storm {
 	struct cpu *cpu;
-	uint8_t *more;
+	uint64_t *pool;
 	uint64_t random;
 	unsigned long stops[4];
 	bool failed;
@@ -461,7 +465,7 @@ static uint64_t random_entry(struct storm *s)
 	uint64_t flags = ALL;
 
 	if (!pick(s, 4))
-		flags = next_random(&s->random) & (ALL | PTE_A | PTE_D | PTE_PS | PTE_G | PTE_NX | 0x18);
+		flags = next_random(&s->random) & (ALL | PTE_A | PTE_D | PTE_PS | PTE_G | PTE_NX);
 	switch (pick(s, 8)) {
 	case 0:
 		return 0;
@@ -481,12 +485,17 @@ static uint64_t random_entry(struct storm *s)
 
 static void random_store(struct storm *s)
 {
-	uint64_t *table = (uint64_t *)s->more, value = random_entry(s), *e;
-	uint64_t i = pick(s, NR_POOL + NR_POOL_ROOTS);
+	uint64_t i = pick(s, NR_POOL + NR_POOL_ROOTS), value = random_entry(s), gpa, *e;
 
-	e = table + i * 512 + pick(s, 8) + (i < NR_POOL ? 0 : FIRST_ENTRY);
+	if (i < NR_POOL) {
+		e = s->pool + i * 512 + pick(s, 8);
+		gpa = GPA_POOL + (e - s->pool) * 8;
+	} else {
+		gpa = GPA_POOL_ROOTS + (i - NR_POOL) * PAGE + (FIRST_ENTRY + pick(s, 8)) * 8;
+		e = at(s->cpu->vm, gpa);
+	}
 	__atomic_store_n(e, value, __ATOMIC_SEQ_CST);
-	s->cpu->page->mmu_op[pick(s, 64)] = RING1_MMU_OP(GPA_POOL + ((uint8_t *)e - s->more), 1);
+	s->cpu->page->mmu_op[pick(s, 64)] = RING1_MMU_OP(gpa, 1);
 }
 
 static uint64_t random_address(struct storm *s)
@@ -609,7 +618,7 @@ static void run_storm(struct vm *vm, struct storm *s, uint64_t seed)
 			die("pthread_join");
 }
 
-static bool nothing_is_left(struct vm *vm, struct cpu *c)
+static bool nothing_is_left(struct cpu *c)
 {
 	uint64_t root, i, va;
 	bool ok = true;
@@ -626,22 +635,32 @@ static bool nothing_is_left(struct vm *vm, struct cpu *c)
 		ok &= cannot_read(c, TOP | 300ull << 39 | (i % 8) << 30 | (i / 8) << 21, 0);
 	switch_root(c, GPA_TABLES);
 	return ok && can_check(c, KERNEL(GPA_DATA), 1000, DATA_PAGES) &&
-	       user_can_check(c, USER(GPA_DATA), 1000, DATA_PAGES) && vm;
+	       user_can_check(c, USER(GPA_DATA), 1000, DATA_PAGES);
+}
+
+/* The pool, its roots, and the second vCPU. */
+static void prepare_storm(struct vm *vm, struct storm *s, void *pool, uint32_t flags)
+{
+	uint64_t *root = at(vm, GPA_TABLES);
+	int i;
+
+	root[300] = GPA_POOL | ALL;
+	for (i = 0; i < NR_POOL_ROOTS; i++)
+		memcpy(at(vm, GPA_POOL_ROOTS + i * PAGE), root, PAGE);
+	for (i = 0; i < NR_CPUS; i++)
+		s[i].pool = pool;
+	pv_start_on_kvm(&vm->cpu[1], flags);
 }
 
 TEST_F_TIMEOUT(own, storm, 1200)
 {
-	uint8_t *more = more_memory(self->vm, POOL_PAGES * PAGE, 0);
-	uint64_t *root = at(self->vm, GPA_TABLES), was, seed, i;
+	void *pool = more_memory(self->vm, POOL_PAGES * PAGE, 0);
 	struct storm s[NR_CPUS] = { };
+	uint64_t was, seed, i;
 
-	root[300] = GPA_POOL | ALL;
-	for (i = 0; i < NR_POOL_ROOTS; i++)
-		memcpy(more + (NR_POOL + i) * PAGE, root, PAGE);
-	own_start(&self->vm->cpu[1], variant->flags);
+	prepare_storm(self->vm, s, pool, variant->flags);
 	was = sum(self->vm);
 	for (seed = 1; seed <= 4; seed++) {
-		s[0].more = s[1].more = more;
 		run_storm(self->vm, s, seed);
 		TH_LOG("seed %lu: %lu through, %lu and %lu faults, %lu others", seed,
 		       s[0].stops[0] + s[1].stops[0], s[0].stops[1] + s[1].stops[1],
@@ -650,22 +669,28 @@ TEST_F_TIMEOUT(own, storm, 1200)
 		EXPECT_EQ(was, sum(self->vm));
 
 		/* all of it is taken away and announced */
-		memset(more, 0, NR_POOL * PAGE);
-		for (i = 0; i < NR_POOL_ROOTS; i++)
-			memset(more + (NR_POOL + i) * PAGE + FIRST_ENTRY * 8, 0, 64);
-		for (i = 0; i < NR_POOL + NR_POOL_ROOTS; i++)
+		memset(pool, 0, NR_POOL * PAGE);
+		for (i = 0; i < NR_POOL; i++)
 			announce(self->cpu, GPA_POOL + i * PAGE, 512);
+		for (i = 0; i < NR_POOL_ROOTS; i++) {
+			uint64_t gpa = GPA_POOL_ROOTS + i * PAGE + FIRST_ENTRY * 8;
+
+			memset(at(self->vm, gpa), 0, 64);
+			announce(self->cpu, gpa, 8);
+		}
 		for (i = 0; i < NR_CPUS; i++) {
 			ASSERT_EQ(0, HYPERCALL(&self->vm->cpu[i], FLUSH_TLB));
-			EXPECT_TRUE(nothing_is_left(self->vm, &self->vm->cpu[i]));
+			EXPECT_TRUE(nothing_is_left(&self->vm->cpu[i]));
 		}
 	}
 }
 
-/* The same with slots that come and go, and registrations that do. */
+/* The same while the pool's slot comes and goes, and its memory is emptied. */
+#define NR_SHAKES 300
+
 struct shaker {
 	struct vm *vm;
-	uint8_t *more;
+	void *pool;
 	int stop;
 };
 
@@ -674,11 +699,11 @@ static void *shake(void *arg)
 	struct shaker *s = arg;
 	int i;
 
-	for (i = 0; i < 300 && !__atomic_load_n(&s->stop, __ATOMIC_SEQ_CST); i++) {
-		add_memory(s->vm, MORE_SLOT, GPA_MORE, s->more, 0, 0);
-		add_memory(s->vm, MORE_SLOT, GPA_MORE, s->more, POOL_PAGES * PAGE, 0);
+	for (i = 0; i < NR_SHAKES && !__atomic_load_n(&s->stop, __ATOMIC_SEQ_CST); i++) {
+		add_memory(s->vm, MORE_SLOT, GPA_POOL, s->pool, 0, 0);
+		add_memory(s->vm, MORE_SLOT, GPA_POOL, s->pool, POOL_PAGES * PAGE, 0);
 		if (i % 3 == 0)
-			madvise(s->more, NR_POOL * PAGE, MADV_DONTNEED);
+			madvise(s->pool, NR_POOL * PAGE, MADV_DONTNEED);
 		usleep(1000);
 	}
 	return NULL;
@@ -686,24 +711,20 @@ static void *shake(void *arg)
 
 TEST_F_TIMEOUT(own, storm_while_the_slot_goes_away, 600)
 {
-	uint8_t *more = more_memory(self->vm, POOL_PAGES * PAGE, 0);
-	struct shaker shaker = { .vm = self->vm, .more = more };
-	uint64_t *root = at(self->vm, GPA_TABLES), was, i;
+	void *pool = more_memory(self->vm, POOL_PAGES * PAGE, 0);
+	struct shaker shaker = { .vm = self->vm, .pool = pool };
 	struct storm s[NR_CPUS] = { };
 	pthread_t thread;
+	uint64_t was;
 
-	root[300] = GPA_POOL | ALL;
-	/* The roots stay, the pool does not. */
-	for (i = 0; i < NR_POOL_ROOTS; i++)
-		memcpy(more + (NR_POOL + i) * PAGE, root, PAGE);
-	own_start(&self->vm->cpu[1], variant->flags);
+	prepare_storm(self->vm, s, pool, variant->flags);
 	was = sum(self->vm);
-	s[0].more = s[1].more = more;
 	if (pthread_create(&thread, NULL, shake, &shaker))
 		die("pthread_create");
 	run_storm(self->vm, s, 99);
 	__atomic_store_n(&shaker.stop, 1, __ATOMIC_SEQ_CST);
 	pthread_join(thread, NULL);
+	EXPECT_FALSE(s[0].failed || s[1].failed);
 	EXPECT_EQ(was, sum(self->vm));
 }
 
