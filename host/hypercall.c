@@ -534,11 +534,18 @@ static int dispatch(struct kvm_vcpu *vcpu, bool irqoff)
 	return finish(vcpu, ret);
 }
 
-static void account(struct kvm_vcpu *vcpu, u64 nr)
+/* Inline, its array would cost each call the check of the stack. */
+static noinline void trace_call(struct kvm_vcpu *vcpu, u64 nr)
 {
 	const u64 arg[3] = { kvm_rdi_read(vcpu), kvm_rsi_read(vcpu), kvm_rdx_read(vcpu) };
 
 	trace_ring1_hypercall(vcpu->vcpu_id, nr, arg);
+}
+
+static void account(struct kvm_vcpu *vcpu, u64 nr)
+{
+	if (trace_ring1_hypercall_enabled())
+		trace_call(vcpu, nr);
 	if (nr < RING1_NR_HYPERCALLS)
 		to_ring1(vcpu)->hypercalls[nr]++;
 }

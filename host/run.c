@@ -114,6 +114,7 @@ static void poison_trip(struct vcpu_ring1 *v)
 static void prepare_enter(struct vcpu_ring1 *v)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
+	struct ring1_stack *stack = v->stack;
 	u16 ldt = kvm_read_ldt();
 	bool close;
 
@@ -136,18 +137,18 @@ static void prepare_enter(struct vcpu_ring1 *v)
 	if (ring1_debug)
 		poison_trip(v);
 	if (unlikely(v->conf->parked)) {
-		v->stack->park_cx = vcpu->arch.regs[VCPU_REGS_RCX];
-		v->stack->park_dx = vcpu->arch.regs[VCPU_REGS_RDX];
+		stack->park_cx = vcpu->arch.regs[VCPU_REGS_RCX];
+		stack->park_dx = vcpu->arch.regs[VCPU_REGS_RDX];
 	}
-	v->stack->notes = 0;
-	v->stack->enter.gs_base = v->gs_base;
-	v->stack->enter.ax = vcpu->arch.regs[VCPU_REGS_RAX];
-	v->stack->enter.ip = vcpu->arch.regs[VCPU_REGS_RIP];
-	v->stack->enter.cs = hardware_cs(v);
-	v->stack->enter.flags = (v->rflags & GUEST_RFLAGS) | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
-	v->stack->enter.sp = vcpu->arch.regs[VCPU_REGS_RSP];
-	v->stack->enter.ss = v->user ? v->segment[VCPU_SREG_SS].selector : RING1_SS;
-	v->enter_ip = v->stack->enter.ip;
+	stack->notes = 0;
+	stack->enter.gs_base = v->gs_base;
+	stack->enter.ax = vcpu->arch.regs[VCPU_REGS_RAX];
+	v->enter_ip = vcpu->arch.regs[VCPU_REGS_RIP];
+	stack->enter.ip = v->enter_ip;
+	stack->enter.cs = hardware_cs(v);
+	stack->enter.flags = (v->rflags & GUEST_RFLAGS) | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
+	stack->enter.sp = vcpu->arch.regs[VCPU_REGS_RSP];
+	stack->enter.ss = v->user ? v->segment[VCPU_SREG_SS].selector : RING1_SS;
 }
 
 /* Take over what the switcher left in v->exit and in the host page. */
@@ -311,16 +312,25 @@ static __always_inline void clear_residue(struct kvm_vcpu *vcpu)
 		x86_clear_cpu_buffers();
 }
 
-static noinstr void enter_exit(struct vcpu_ring1 *v)
+/*
+ * With context tracking RCU does not watch the CPU while the guest runs. Without, it is only
+ * told that the CPU holds nothing up: once for each interrupt of the host's is enough, so
+ * @brief, an enter behind another exit, says nothing.
+ */
+static noinstr void enter_exit(struct vcpu_ring1 *v, bool brief)
 {
-	guest_state_enter_irqoff();
+	bool tell = !brief || context_tracking_enabled();
+
+	if (tell)
+		guest_state_enter_irqoff();
 	if (unlikely(ring1_mitigate & (RING1_MITIGATE_DIVIDER | RING1_MITIGATE_MMIO)))
 		clear_residue(&v->vcpu);
 	ring1_switch(v);
 	/* Before a fault of the host's overwrites CR2. */
 	if (v->exit.vector == X86_TRAP_PF)
 		v->fault_gva = native_read_cr2();
-	guest_state_exit_irqoff();
+	if (tell)
+		guest_state_exit_irqoff();
 }
 
 static void machine_check(u64 ip, bool in_switcher)
@@ -400,7 +410,8 @@ static void finish_exit(struct vcpu_ring1 *v)
 	if (unlikely(v->host->nmi || vector == X86_TRAP_NMI || vector == RING1_EXIT_ABORT ||
 		     (vector & 0xff) == X86_TRAP_MC))
 		handle_nmi_mc(v);
-	trace_ring1_exit(vcpu->vcpu_id, vector, v->exit.error, kvm_rip_read(vcpu), v->user);
+	if (trace_ring1_exit_enabled())
+		trace_ring1_exit(vcpu->vcpu_id, vector, v->exit.error, kvm_rip_read(vcpu), v->user);
 }
 
 static bool is_host_interrupt(const struct vcpu_ring1 *v, u64 vector)
@@ -459,7 +470,8 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 		return false;
 	}
 	v->exit.vector = RING1_EXIT_HANDLED;
-	ring1_event_recheck(v);
+	if (unlikely(v->event_wanted))
+		ring1_event_recheck(v);
 	if (must_leave(vcpu))
 		return false;
 	/* The interrupt's handler may have turned on PEBS or BTS, see park_host_msrs(). */
@@ -473,7 +485,7 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u64 xcr0 = hardware_xcr0(vcpu);
-	bool may_reenter;
+	bool may_reenter, brief = false;
 	u64 s_cet;
 
 	ring1_assert(irqs_disabled());
@@ -504,12 +516,14 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	may_reenter = xcr0 == kvm_host.xcr0 && !v->conf->debug;
 
 	do {
-		trace_ring1_enter(vcpu->vcpu_id, kvm_rip_read(vcpu), v->user);
+		if (trace_ring1_enter_enabled())
+			trace_ring1_enter(vcpu->vcpu_id, kvm_rip_read(vcpu), v->user);
 		prepare_enter(v);
 		s_cet = stop_branch_tracking();
-		enter_exit(v);
+		enter_exit(v, brief);
 		resume_branch_tracking(s_cet);
 		finish_exit(v);
+		brief = !is_host_interrupt(v, v->exit.vector);
 	} while (may_reenter && handle_and_reenter(v));
 
 	load_host_xstate(vcpu, xcr0);

@@ -150,7 +150,12 @@ SYM_FUNC_START(ring1_switch)
 .Lno_ibpb:
 	testl	$RING1_MITIGATE_RSB, %ebx
 	jz	.Lno_rsb
-	__FILL_RETURN_BUFFER(%rcx, RSB_CLEAR_LOOPS)
+	/* __FILL_RETURN_BUFFER() without its loop, of which half would be counting. */
+	.rept RSB_CLEAR_LOOPS
+	__FILL_RETURN_SLOT
+	.endr
+	addq	$RSB_CLEAR_LOOPS * 8, %rsp
+	CREDIT_CALL_DEPTH
 .Lno_rsb:
 	lfence
 	UNTRAIN_RET_VM

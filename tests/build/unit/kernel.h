@@ -268,6 +268,8 @@ static struct { u64 xcr0; } kvm_host;
 
 /* linux/tracepoint.h: tracepoints() do nothing. */
 #define TP_PROTO(...)		__VA_ARGS__
-#define TRACE_EVENT(name, proto, ...) static inline void trace_##name(proto) { }
+#define TRACE_EVENT(name, proto, ...) \
+	static inline void trace_##name(proto) { } \
+	static inline bool trace_##name##_enabled(void) { return true; }
 
 #endif

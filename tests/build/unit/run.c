@@ -30,7 +30,7 @@ struct pt_regs_mc {
 
 #define pt_regs pt_regs_mc
 
-static bool leave_after_interrupt;
+static bool leave_after_interrupt, context_tracking, fast_hypercall;
 
 #define is_long_mode(vcpu)			true
 #define kvm_rip_read(vcpu)			((vcpu)->arch.regs[VCPU_REGS_RIP])
@@ -39,6 +39,7 @@ static bool leave_after_interrupt;
 #define perf_guest_get_msrs(nr, pmu)		(*(nr) = fake.nr_perf_msrs, fake.perf_msrs)
 #define guest_state_enter_irqoff()		fake_note("guest state", 1, 0)
 #define guest_state_exit_irqoff()		fake_note("guest state", 0, 0)
+#define context_tracking_enabled()		context_tracking
 #define kvm_before_interrupt(vcpu, why)		((void)(vcpu))
 #define kvm_after_interrupt(vcpu)		((void)(vcpu))
 #define kvm_wait_lapic_expire(vcpu)		((void)(vcpu))
@@ -98,7 +99,7 @@ void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed)
 	v->user_closed = closed;
 }
 
-bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu) { return false; }
+bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu) { return fast_hypercall; }
 
 void ring1_do_nmi_irqoff(void)
 {
@@ -194,6 +195,8 @@ FIXTURE_SETUP(run)
 	ring1_mitigate = 0;
 	assigned_device = false;
 	leave_after_interrupt = true;
+	context_tracking = false;
+	fast_hypercall = false;
 	self->v.host = &self->host;
 	self->v.conf = &self->conf;
 	self->v.stack = &self->stack;
@@ -854,6 +857,27 @@ TEST_F(run, a_machine_check_names_the_ring_it_hit)
 	ASSERT_NE(NULL, note);
 	EXPECT_EQ(__KERNEL_CS, note->a);
 	EXPECT_EQ(0x1234, note->b);
+}
+
+/* Grace periods do not wait for a guest; with context tracking it is told at each enter. */
+TEST_F(run, rcu_hears_of_each_interrupt)
+{
+	exits[1] = (struct ring1_exit){ .vector = 0x40, .cs = RING1_CS };
+	exits[2] = (struct ring1_exit){ .vector = X86_TRAP_GP, .cs = RING1_CS };
+	leave_after_interrupt = false;
+	fast_hypercall = true;
+	run(&self->v);
+	EXPECT_EQ(3, nr_entered);
+	EXPECT_NE(NULL, fake_done("guest state", 3));
+	EXPECT_EQ(NULL, fake_done("guest state", 4));
+	EXPECT_TRUE(noted("guest state", 0, 1, true));
+	EXPECT_TRUE(noted("guest state", 1, 0, false));
+	EXPECT_LT(fake_done("switch", 1), fake_done("guest state", 2));
+
+	context_tracking = true;
+	run(&self->v);
+	EXPECT_NE(NULL, fake_done("guest state", 5));
+	EXPECT_EQ(NULL, fake_done("guest state", 6));
 }
 
 static bool bounces_page_faults(struct vcpu_ring1 *v)
