@@ -82,6 +82,22 @@ void ring1_inject_exception(struct kvm_vcpu *vcpu)
 	deliver(vcpu, ex->vector, ex->has_error_code, ex->error_code);
 }
 
+/**
+ * ring1_event_deliver_fault - as KVM would, at once
+ * @vcpu:	PV vCPU that has raised a fault, and for which nothing else is pending
+ * @vector:	fault
+ * @error:	its error code
+ */
+void ring1_event_deliver_fault(struct kvm_vcpu *vcpu, unsigned int vector, u32 error)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	if (ring1_pv_restart_range(v))
+		v->gs_base = v->setup.kernel_gs;
+	v->stat[RING1_STAT_EXCEPTION]++;
+	deliver(vcpu, vector, true, error);
+}
+
 /* What KVM calls injected has been delivered: there is nothing to take back. */
 void ring1_cancel_injection(struct kvm_vcpu *vcpu)
 {

@@ -23,6 +23,9 @@
 #define BASE_FLAGS		(_PAGE_PRESENT | _PAGE_ACCESSED)
 #define RIGHTS			(_PAGE_RW | _PAGE_USER)
 
+/* Beside an entry of another table. */
+#define ROOT_ENTRY_COST		31u
+
 /* Bits of #PF's error code. */
 #define ACCESS_W		X86_PF_WRITE
 #define ACCESS_U		X86_PF_USER
@@ -171,8 +174,7 @@ static enum ring1_fill set_bits(struct ring1_mmu *mmu, struct ring1_twin *twin, 
 	*e |= bits;
 	if (cmpxchg(ptr, old, *e) != old)
 		return RING1_WANT_RETRY;
-	if (want->nr_dirty < ARRAY_SIZE(want->dirty))
-		want->dirty[want->nr_dirty++] = twin->gfn;
+	want->dirty[want->nr_dirty++] = twin->gfn;
 	return RING1_FILLED;
 }
 
@@ -244,9 +246,10 @@ enum ring1_fill ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
 		table = guest_table(mmu, twin->gfn);
 		if (!table)
 			return want_frame(want, twin->gfn, false);
-		if (!ring1_twin_chain(mmu, twin)) {
-			ring1_twins_thin(mmu, twin->gfn);
-			return RING1_WANT_RETRY;
+		if (!twin->chained) {
+			r = ring1_twin_chain(mmu, twin, want);
+			if (r != RING1_FILLED)
+				return r;
 		}
 		i = index_of(gva, twin->level);
 		e = READ_ONCE(table[i]);
@@ -337,6 +340,9 @@ bool ring1_sync(struct ring1_mmu *mmu, u64 gpa, unsigned int nr, unsigned int *b
 				return false;
 			--*budget;
 			sync_entry(mmu, twin, i, table ? READ_ONCE(table[i]) : 0);
+			/* All vCPUs' tops. */
+			if (twin->level == RING1_LEVEL_ROOT)
+				*budget -= min(*budget, ROOT_ENTRY_COST);
 		}
 	}
 	return true;

@@ -165,22 +165,31 @@ static bool unmap_some(struct ring1_mmu *mmu, struct ring1_block *block, unsigne
 	return true;
 }
 
-/* Interrupts come on again between batches: a frame may be mapped by many processes. */
-static void forget_frames(struct ring1_mmu *mmu, struct ring1_block *block, unsigned int first,
-			  unsigned int last)
+/*
+ * Take bits from frame map entries, and away what maps them. Interrupts come on again
+ * between batches: a frame may be mapped by many processes.
+ */
+static void take_frames(struct ring1_mmu *mmu, struct ring1_block *block, unsigned int first,
+			unsigned int last, u64 bits)
 {
 	unsigned int i = first, budget;
 
+	raw_spin_lock_irq(&mmu->lock);
+	mmu->taking++;
 	while (i <= last) {
 		budget = UNMAP_BATCH;
-		raw_spin_lock_irq(&mmu->lock);
 		for (; i <= last; i++) {
-			WRITE_ONCE(block->hw[i], 0);
+			if (!(block->hw[i] & bits) && !block->users[i])
+				continue;
+			WRITE_ONCE(block->hw[i], block->hw[i] & ~bits);
 			if (!unmap_some(mmu, block, i, &budget))
 				break;
 		}
 		raw_spin_unlock_irq(&mmu->lock);
+		raw_spin_lock_irq(&mmu->lock);
 	}
+	mmu->taking--;
+	raw_spin_unlock_irq(&mmu->lock);
 }
 
 static void forget_range(struct ring1_mmu *mmu, u64 first, u64 end)
@@ -197,8 +206,8 @@ static void forget_range(struct ring1_mmu *mmu, u64 first, u64 end)
 		}
 		next = min_t(u64, ALIGN(gfn + 1, PTRS_PER_PTE), end);
 		if (block)
-			forget_frames(mmu, block, gfn & (PTRS_PER_PTE - 1),
-				      (next - 1) & (PTRS_PER_PTE - 1));
+			take_frames(mmu, block, gfn & (PTRS_PER_PTE - 1),
+				    (next - 1) & (PTRS_PER_PTE - 1), ~0ull);
 	}
 }
 
@@ -224,8 +233,8 @@ static bool forget_invalid_slots(struct kvm *kvm, struct ring1_mmu *mmu)
  * @kvm:	the VM
  *
  * The range is the union of all invalidations that are under way, which covers the
- * caller's. Where there is none and no slot in flux, it is everything. The flush is
- * unconditional: an entry may have gone before without one.
+ * caller's. Where there is none and no slot in flux, it is everything: at the end of the
+ * process. The flush is unconditional: an entry may have gone before without one.
  *
  * Context: mmu_lock not held; must not sleep.
  */
@@ -301,9 +310,12 @@ static void fill_around(struct kvm *kvm, struct ring1_mmu *mmu, struct kvm_memor
 
 	n = gfn_to_page_many_atomic(slot, first, page, end - first);
 	for (i = 0; i < n; i++) {
-		if (!ring1_frame_of(mmu, first + i) && is_ram(page_to_pfn(page[i])))
-			set_frame(kvm, mmu, first + i, page_to_pfn(page[i]), true, seq);
-		put_page(page[i]);
+		if (!ring1_frame_of(mmu, first + i) && is_ram(page_to_pfn(page[i])) &&
+		    set_frame(kvm, mmu, first + i, page_to_pfn(page[i]), true, seq))
+			/* The guest may write it from now on, and the host does not see it. */
+			kvm_release_pfn_dirty(page_to_pfn(page[i]));
+		else
+			put_page(page[i]);
 	}
 }
 
@@ -378,34 +390,14 @@ int ring1_frame_fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, gfn_t gfn, bo
 	return 1;
 }
 
-static void protect_block(struct ring1_mmu *mmu, struct ring1_block *block)
-{
-	unsigned int i;
-	u32 ref;
-
-	raw_spin_lock_irq(&mmu->lock);
-	block->writable = false;
-	for (i = 0; i < PTRS_PER_PTE; i++) {
-		if (!(block->hw[i] & _PAGE_RW))
-			continue;
-		WRITE_ONCE(block->hw[i], block->hw[i] & ~(u64)(_PAGE_RW | _PAGE_DIRTY));
-		for (ref = block->users[i]; ref; ref = link_of(mmu, ref)->next) {
-			u64 *hw = &mmu->twin[ref >> 9]->hw[ref & (PTRS_PER_PTE - 1)];
-
-			WRITE_ONCE(*hw, *hw & ~(u64)(_PAGE_RW | _PAGE_DIRTY));
-		}
-	}
-	raw_spin_unlock_irq(&mmu->lock);
-}
-
 /**
  * ring1_frames_log - take write access where a slot logs dirty frames
  * @vcpu:	about to enter; it flushes then
  * @mmu:	the VM's
  *
  * Whatever reads or clears the log, or turns it on, has every vCPU pass here before it
- * enters again. A TLB that may write implies a bit in the log, or a flush to come. The
- * guest's bitmap is written by us behind the log's back, so all of it counts as dirty.
+ * enters again. A TLB that may write implies a bit in the log, or a flush to come. Entries
+ * that may only read go as well: their next fault costs less than to tell them apart.
  *
  * Context: kvm->srcu held, interrupts on.
  */
@@ -424,10 +416,10 @@ void ring1_frames_log(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu)
 		     gfn < slot->base_gfn + slot->npages; gfn += PTRS_PER_PTE) {
 			struct ring1_block *block = ring1_block_of(mmu, gfn);
 
-			if (block && READ_ONCE(block->writable))
-				protect_block(mmu, block);
+			if (!block || !READ_ONCE(block->writable))
+				continue;
+			WRITE_ONCE(block->writable, false);
+			take_frames(mmu, block, 0, PTRS_PER_PTE - 1, _PAGE_RW | _PAGE_DIRTY);
 		}
 	}
-	for (gfn = 0; mmu->live && gfn << (PAGE_SHIFT + 3) < mmu->nr_live; gfn++)
-		mark_page_dirty(vcpu->kvm, mmu->live_gfn + gfn);
 }

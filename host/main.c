@@ -159,7 +159,7 @@ static struct kvm_x86_ops ring1_ops __initdata = {
 	.flush_tlb_current = ring1_paging_flush,
 	.flush_tlb_gva = ring1_paging_flush_gva,
 	.flush_tlb_guest = ring1_paging_flush,
-	.load_mmu_pgd = ring1_load_mmu_pgd,
+	.load_mmu_pgd = ring1_paging_load_pgd,
 	.guest_memory_reclaimed = ring1_memory_reclaimed,
 
 	.vcpu_pre_run = vcpu_pre_run,

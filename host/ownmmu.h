@@ -137,10 +137,12 @@ struct ring1_twin {
  * @kernel:	root whose upper half is everybody's
  * @hash:	roots by guest frame, throw-away ones apart
  * @roots:	all roots, the oldest first
+ * @nr_roots:	in @roots
  * @free:	clean twins
  * @dying:	twins that are out of their tree and not yet empty
  * @dead:	empty ones that a TLB may still know, the oldest first
  * @nr_free:	twins in @free
+ * @taking:	how many are taking frames away just now
  * @gen:	counts twins that died
  * @live:	the guest's bitmap of frames that have a twin, pinned; NULL if it has none
  * @nr_live:	bits in it
@@ -157,10 +159,12 @@ struct ring1_mmu {
 	struct ring1_twin	*kernel;
 	struct hlist_head	hash[RING1_ROOT_HASH];
 	struct list_head	roots;
+	unsigned int		nr_roots;
 	struct list_head	free;
 	struct list_head	dying;
 	struct list_head	dead;
 	unsigned int		nr_free;
+	unsigned int		taking;
 	u64			gen;
 	unsigned long		*live;
 	u64			nr_live;
@@ -182,15 +186,16 @@ enum ring1_fill {
  * @gfn:	with RING1_WANT_FRAME
  * @write:	"; it is to be written
  * @present:	with RING1_REFUSED: the guest's entry is present
- * @nr_dirty:	guest tables in which accessed or dirty bits were set
- * @dirty:	their frames
+ * @nr_dirty:	frames of the guest that were written: tables in which accessed or dirty bits
+ *		were set, and its bitmap
+ * @dirty:	which
  */
 struct ring1_want {
 	gfn_t		gfn;
 	bool		write;
 	bool		present;
 	unsigned int	nr_dirty;
-	u32		dirty[RING1_LEVEL_ROOT];
+	u64		dirty[2 * RING1_LEVEL_ROOT];
 };
 
 static inline struct ring1_mmu *ring1_mmu_of(struct kvm *kvm)
@@ -242,10 +247,10 @@ void ring1_memory_reclaimed(struct kvm *kvm);
 void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 entry);
 void ring1_twin_clear(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i);
 void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin);
-bool ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin);
+enum ring1_fill ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
+				 struct ring1_want *want);
 void ring1_twin_unchain(struct ring1_mmu *mmu, struct ring1_twin *twin);
 void ring1_twins_bury(struct ring1_mmu *mmu, unsigned int budget);
-void ring1_twins_thin(struct ring1_mmu *mmu, u32 gfn);
 struct ring1_twin *ring1_twin_new(struct ring1_mmu *mmu, struct kvm_vcpu *self, u32 gfn, u8 level);
 int ring1_twins_refill(struct ring1_mmu *mmu, struct kvm_vcpu *self);
 int ring1_twins_init(struct ring1_mmu *mmu);
@@ -261,10 +266,10 @@ bool ring1_sync(struct ring1_mmu *mmu, u64 gpa, unsigned int nr, unsigned int *b
 /* root.c */
 bool ring1_root_announces(const struct vcpu_ring1 *v, const struct ring1_mmu *mmu);
 bool ring1_root_choose(struct vcpu_ring1 *v, struct ring1_mmu *mmu);
-bool ring1_root_ready(const struct vcpu_ring1 *v, const struct ring1_mmu *mmu);
 void ring1_root_exited(struct vcpu_ring1 *v, u64 cr3);
 bool ring1_root_forget(struct ring1_mmu *mmu, u64 gpa);
-void ring1_root_evict(struct ring1_mmu *mmu);
+void ring1_root_evict(struct vcpu_ring1 *v, struct ring1_mmu *mmu);
+void ring1_root_drop(struct vcpu_ring1 *v, struct ring1_mmu *mmu);
 void ring1_root_flush(struct vcpu_ring1 *v, struct ring1_mmu *mmu);
 int ring1_root_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns);
 void ring1_root_unregister(struct vcpu_ring1 *v);

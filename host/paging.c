@@ -34,6 +34,19 @@ unsigned int ring1_paging_features(void)
 	       (own_mmu ? RING1_FEATURE_OWN_MMU : 0);
 }
 
+/*
+ * KVM has chosen a root of its own. A guest that announces what it does never makes it do
+ * so, but the VMM does, by KVM_SET_SREGS.
+ */
+void ring1_paging_load_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level)
+{
+	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+
+	ring1_load_mmu_pgd(vcpu, root_hpa, root_level);
+	if (mmu && ring1_root_announces(to_ring1(vcpu), mmu))
+		ring1_root_drop(to_ring1(vcpu), mmu);
+}
+
 /* The guest flushes, or KVM on its behalf. */
 void ring1_paging_flush(struct kvm_vcpu *vcpu)
 {
@@ -50,7 +63,8 @@ void ring1_paging_flush_all(struct kvm_vcpu *vcpu)
 {
 	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
 
-	ring1_flush_tlb(vcpu);
+	/* KVM takes this for a flush of the guest's, too, if one is asked for. */
+	ring1_paging_flush(vcpu);
 	if (mmu)
 		ring1_frames_log(vcpu, mmu);
 }
@@ -82,6 +96,8 @@ bool ring1_paging_prepare_run(struct vcpu_ring1 *v)
 {
 	struct ring1_mmu *mmu = ring1_mmu_of(v->vcpu.kvm);
 
+	if (v->mmu != mmu)
+		vcpu_clear_mmio_info(&v->vcpu, MMIO_GVA_ANY);
 	v->mmu = mmu;
 	v->conf->own_mmu = false;
 	if (!mmu) {
@@ -89,8 +105,10 @@ bool ring1_paging_prepare_run(struct vcpu_ring1 *v)
 			       (cr4_read_shadow() & X86_CR4_PCIDE ? RING1_GUEST_PCID : 0);
 		return true;
 	}
-	v->conf->own_mmu = v->conf->bounce && ring1_root_announces(v, mmu);
-	return ring1_root_ready(v, mmu) || ring1_root_choose(v, mmu);
+	if (!ring1_root_choose(v, mmu))
+		return false;
+	v->conf->own_mmu = v->conf->bounce && v->announces;
+	return true;
 }
 
 /**
@@ -139,11 +157,12 @@ static int refill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu)
 {
 	int r = ring1_twins_refill(mmu, vcpu);
 
-	if (r != -EAGAIN)
-		return r;
-	ring1_root_evict(mmu);
+	if (!r)
+		return 0;
+	ring1_root_evict(to_ring1(vcpu), mmu);
 	kvm_make_all_cpus_request(vcpu->kvm, KVM_REQ_TLB_FLUSH);
 	r = ring1_twins_refill(mmu, vcpu);
+	/* The other vCPUs are on their way out: the guest tries again. */
 	return r == -EAGAIN ? 0 : r;
 }
 
@@ -158,7 +177,7 @@ int ring1_paging_supply(struct kvm_vcpu *vcpu)
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	int r = 0;
 
-	if (v->mmu && !ring1_root_ready(v, v->mmu))
+	if (v->mmu && !ring1_root_choose(v, v->mmu))
 		r = refill(vcpu, v->mmu);
 	return r ?: 1;
 }
@@ -200,7 +219,7 @@ static int fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 gva, u32 acces
 		enum ring1_fill done = RING1_WANT_TWIN;
 
 		want->nr_dirty = 0;
-		if (ring1_root_ready(v, mmu) || ring1_root_choose(v, mmu))
+		if (ring1_root_choose(v, mmu))
 			done = fill_irqoff(v, mmu, gva, access, want);
 		mark_dirty(vcpu->kvm, want);
 		switch (done) {
@@ -211,6 +230,8 @@ static int fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 gva, u32 acces
 			break;
 		case RING1_WANT_TWIN:
 			r = refill(vcpu, mmu);
+			if (!r && !READ_ONCE(mmu->nr_free))
+				return RING1_FILLED;
 			break;
 		case RING1_WANT_RETRY:
 			break;
@@ -240,8 +261,8 @@ static void deliver_fault(struct vcpu_ring1 *v, bool present)
 	u32 error = v->exit.error & ~PFERR_PRESENT_MASK;
 
 	v->vcpu.arch.cr2 = v->fault_gva;
-	v->stat[RING1_STAT_EXCEPTION]++;
-	ring1_pv_deliver(v, PF_VECTOR, error | (present ? PFERR_PRESENT_MASK : 0));
+	ring1_event_deliver_fault(&v->vcpu, PF_VECTOR,
+				  error | (present ? PFERR_PRESENT_MASK : 0));
 }
 
 static void inject_fault(struct kvm_vcpu *vcpu, bool present)

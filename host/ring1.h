@@ -148,6 +148,7 @@ struct vcpu_ring1 {
 	struct ring1_twin	*throwaway;
 	struct list_head	tops;
 	unsigned int		nr_tops;
+	bool			announces;	/* @top is of a tree that the guest keeps true */
 	u64			seen_gen;	/* at the last enter, of ring1_mmu.gen */
 	struct ring1_root_slot	*roots;
 
@@ -282,24 +283,6 @@ void ring1_trap_deliver(struct vcpu_ring1 *v, unsigned int vector, bool has_erro
 int ring1_trap_syscall(struct kvm_vcpu *vcpu, u64 target);
 int ring1_trap_sysenter(struct kvm_vcpu *vcpu);
 
-/* paging.c */
-unsigned int ring1_paging_features(void);
-void ring1_paging_flush(struct kvm_vcpu *vcpu);
-void ring1_paging_flush_all(struct kvm_vcpu *vcpu);
-void ring1_paging_flush_gva(struct kvm_vcpu *vcpu, gva_t gva);
-bool ring1_paging_flushes_itself(struct kvm_vcpu *vcpu);
-bool ring1_paging_prepare_run(struct vcpu_ring1 *v);
-void ring1_paging_prepare_enter(struct vcpu_ring1 *v);
-void ring1_paging_finish_exit(struct vcpu_ring1 *v);
-bool ring1_paging_must_leave(struct vcpu_ring1 *v);
-int ring1_paging_supply(struct kvm_vcpu *vcpu);
-bool ring1_paging_fault_irqoff(struct kvm_vcpu *vcpu);
-int ring1_paging_fault(struct kvm_vcpu *vcpu);
-long ring1_paging_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns);
-long ring1_paging_sync(struct kvm_vcpu *vcpu, bool irqoff, unsigned int nr, u64 addr, u32 access);
-long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root);
-long ring1_paging_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value);
-
 /* stats.c */
 void ring1_stats_create(struct kvm *kvm);
 
@@ -330,6 +313,7 @@ int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection);
 int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection);
 void ring1_enable_irq_window(struct kvm_vcpu *vcpu);
 void ring1_enable_nmi_window(struct kvm_vcpu *vcpu);
+void ring1_event_deliver_fault(struct kvm_vcpu *vcpu, unsigned int vector, u32 error);
 void ring1_event_recheck(struct vcpu_ring1 *v);
 void ring1_event_unmask_nmi(struct vcpu_ring1 *v);
 void ring1_set_interrupt_shadow(struct kvm_vcpu *vcpu, int mask);
@@ -342,6 +326,25 @@ int ring1_smi_allowed(struct kvm_vcpu *vcpu, bool for_injection);
 int ring1_enter_smm(struct kvm_vcpu *vcpu, union kvm_smram *smram);
 int ring1_leave_smm(struct kvm_vcpu *vcpu, const union kvm_smram *smram);
 #endif
+
+/* paging.c */
+unsigned int ring1_paging_features(void);
+void ring1_paging_load_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level);
+void ring1_paging_flush(struct kvm_vcpu *vcpu);
+void ring1_paging_flush_all(struct kvm_vcpu *vcpu);
+void ring1_paging_flush_gva(struct kvm_vcpu *vcpu, gva_t gva);
+bool ring1_paging_flushes_itself(struct kvm_vcpu *vcpu);
+bool ring1_paging_prepare_run(struct vcpu_ring1 *v);
+void ring1_paging_prepare_enter(struct vcpu_ring1 *v);
+void ring1_paging_finish_exit(struct vcpu_ring1 *v);
+bool ring1_paging_must_leave(struct vcpu_ring1 *v);
+int ring1_paging_supply(struct kvm_vcpu *vcpu);
+bool ring1_paging_fault_irqoff(struct kvm_vcpu *vcpu);
+int ring1_paging_fault(struct kvm_vcpu *vcpu);
+long ring1_paging_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns);
+long ring1_paging_sync(struct kvm_vcpu *vcpu, bool irqoff, unsigned int nr, u64 addr, u32 access);
+long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root);
+long ring1_paging_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value);
 
 /* emulate.c */
 int ring1_emulate(struct kvm_vcpu *vcpu);

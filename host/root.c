@@ -14,7 +14,10 @@
 #include "ownmmu.h"
 
 #define MAX_TOPS	64		/* of a vCPU */
+#define MAX_ROOTS	4096
 #define NO_GFN		U32_MAX		/* no memory there */
+/* RING1_REF() has 32 bits; what a twin and its page take is 10 KiB of the VMM's memory. */
+#define MAX_TWINS	(1u << 22)
 
 /* Twins beside those that the size of the guest's memory asks for. */
 #define QUOTA_BASE	1024
@@ -89,18 +92,34 @@ static void kill_root(struct ring1_mmu *mmu, struct ring1_twin *root)
 	if (!root->throwaway) {
 		hlist_del(&root->hash);
 		list_del(&root->list);
+		mmu->nr_roots--;
 	}
 	if (mmu->kernel == root)
 		mmu->kernel = NULL;
 	ring1_twin_kill(mmu, root);
 }
 
+/* But the kernel's. */
+static struct ring1_twin *oldest_root(struct ring1_mmu *mmu)
+{
+	struct ring1_twin *root;
+
+	list_for_each_entry(root, &mmu->roots, list)
+		if (root != mmu->kernel)
+			return root;
+	return NULL;
+}
+
 static struct ring1_twin *new_root(struct ring1_mmu *mmu, struct kvm_vcpu *self, u32 gfn)
 {
-	struct ring1_twin *root = ring1_twin_new(mmu, self, gfn, RING1_LEVEL_ROOT);
+	struct ring1_twin *root;
 
+	if (mmu->nr_roots >= MAX_ROOTS)
+		kill_root(mmu, oldest_root(mmu));
+	root = ring1_twin_new(mmu, self, gfn, RING1_LEVEL_ROOT);
 	if (!root)
 		return NULL;
+	mmu->nr_roots++;
 	hlist_add_head(&root->hash, bucket(mmu, gfn));
 	list_add_tail(&root->list, &mmu->roots);
 	return root;
@@ -167,6 +186,7 @@ static struct ring1_twin *choose_root(struct vcpu_ring1 *v, struct ring1_mmu *mm
 	struct ring1_twin *root;
 
 	if (ring1_root_announces(v, mmu)) {
+		drop_throwaway(v, mmu);
 		root = find_root(mmu, gfn);
 		return root ?: new_root(mmu, &v->vcpu, gfn);
 	}
@@ -180,6 +200,13 @@ static struct ring1_twin *choose_root(struct vcpu_ring1 *v, struct ring1_mmu *mm
 	return root;
 }
 
+/* Is the top the one that CR3, and what the vCPU announces, ask for? */
+static bool is_ready(const struct vcpu_ring1 *v, const struct ring1_mmu *mmu, u32 gfn)
+{
+	return v->top && v->top->gfn == gfn &&
+	       v->top->root->throwaway == !ring1_root_announces(v, mmu);
+}
+
 /**
  * ring1_root_choose - have the top ready that the guest's CR3 asks for
  * @v:		vCPU in an exit
@@ -191,26 +218,21 @@ bool ring1_root_choose(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
 {
 	u64 gpa = v->vcpu.arch.cr3 & RING1_FRAME_MASK;
 	u32 gfn = gpa >> PAGE_SHIFT >> 18 < RING1_NR_GIBS ? gpa >> PAGE_SHIFT : NO_GFN;
-	struct ring1_twin *root, *top = NULL;
+	struct ring1_twin *root, *top;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&mmu->lock, flags);
-	root = choose_root(v, mmu, gfn);
-	if (root)
-		top = find_top(root, v) ?: new_top(mmu, v, root);
-	if (top)
-		use_top(v, top, gpa);
+	top = is_ready(v, mmu, gfn) ? v->top : NULL;
+	if (!top) {
+		root = choose_root(v, mmu, gfn);
+		if (root)
+			top = find_top(root, v) ?: new_top(mmu, v, root);
+		if (top)
+			use_top(v, top, gpa);
+	}
+	v->announces = top && !top->root->throwaway;
 	raw_spin_unlock_irqrestore(&mmu->lock, flags);
 	return top;
-}
-
-/* Is the top that is chosen the one that CR3, and what the vCPU announces, ask for? */
-bool ring1_root_ready(const struct vcpu_ring1 *v, const struct ring1_mmu *mmu)
-{
-	const struct ring1_twin *top = READ_ONCE(v->top);
-
-	return top && top->root->throwaway == !ring1_root_announces(v, mmu) &&
-	       (top->gfn == v->vcpu.arch.cr3 >> PAGE_SHIFT || top->gfn == NO_GFN);
 }
 
 /**
@@ -270,35 +292,31 @@ bool ring1_root_forget(struct ring1_mmu *mmu, u64 gpa)
 	return true;
 }
 
-/* But the kernel's. */
-static struct ring1_twin *oldest_root(struct ring1_mmu *mmu)
-{
-	struct ring1_twin *root;
-
-	list_for_each_entry(root, &mmu->roots, list)
-		if (root != mmu->kernel)
-			return root;
-	return NULL;
-}
-
 /**
  * ring1_root_evict - make room: drop the root that is there longest
+ * @v:		vCPU in an exit
  * @mmu:	the VM's
  *
- * Its next use brings it back. If there is no other, what the kernel's leads to goes.
+ * Its next use brings it back. If there is no other, it is what the kernel's leads to and
+ * the vCPU's own throw-away tree. Where something waits to be reused nothing is dropped.
  */
-void ring1_root_evict(struct ring1_mmu *mmu)
+void ring1_root_evict(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
 {
 	struct ring1_twin *root;
 	unsigned int i;
 
 	raw_spin_lock_irq(&mmu->lock);
 	root = oldest_root(mmu);
-	if (root)
+	if (!list_empty(&mmu->dying) || !list_empty(&mmu->dead)) {
+		/* The caller's flush will do. */
+	} else if (root) {
 		kill_root(mmu, root);
-	else if (mmu->kernel)
-		for_each_set_bit(i, mmu->kernel->used, PTRS_PER_PGD)
-			ring1_twin_clear(mmu, mmu->kernel, i);
+	} else {
+		drop_throwaway(v, mmu);
+		if (mmu->kernel)
+			for_each_set_bit(i, mmu->kernel->used, PTRS_PER_PGD)
+				ring1_twin_clear(mmu, mmu->kernel, i);
+	}
 	raw_spin_unlock_irq(&mmu->lock);
 }
 
@@ -314,6 +332,31 @@ void ring1_root_flush(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
 	raw_spin_lock_irq(&mmu->lock);
 	drop_throwaway(v, mmu);
 	raw_spin_unlock_irq(&mmu->lock);
+}
+
+/**
+ * ring1_root_drop - the VMM has written CR3, and who knows what else
+ * @v:		vCPU in an exit
+ * @mmu:	the VM's
+ *
+ * A snapshot may have been loaded, tables included.
+ */
+void ring1_root_drop(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
+{
+	struct ring1_twin *root;
+	unsigned int i;
+
+	do {
+		raw_spin_lock_irq(&mmu->lock);
+		root = oldest_root(mmu);
+		if (root)
+			kill_root(mmu, root);
+		else if (mmu->kernel)
+			for_each_set_bit(i, mmu->kernel->used, PTRS_PER_PGD)
+				ring1_twin_clear(mmu, mmu->kernel, i);
+		raw_spin_unlock_irq(&mmu->lock);
+	} while (root);
+	ring1_root_flush(v, mmu);
 }
 
 static void unpin(struct page **page, unsigned long *live, u64 nr_live)
@@ -362,8 +405,8 @@ static struct ring1_mmu *new_mmu(struct kvm *kvm)
 		return NULL;
 	raw_spin_lock_init(&mmu->lock);
 	mmu->kvm = kvm;
-	mmu->quota = QUOTA_BASE + kvm->nr_memslot_pages / 64 +
-		     MAX_TOPS * atomic_read(&kvm->online_vcpus);
+	mmu->quota = min_t(u64, QUOTA_BASE + kvm->nr_memslot_pages / 64 +
+			   MAX_TOPS * atomic_read(&kvm->online_vcpus), MAX_TWINS);
 	if (ring1_twins_init(mmu)) {
 		kvfree(mmu);
 		return NULL;
@@ -418,16 +461,32 @@ static int pin_live(struct kvm_vcpu *vcpu, u64 live, u64 nr_gfns, struct page **
 	return 0;
 }
 
-static int set_kernel(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u32 gfn)
+/* Frames that there may be, holes included. */
+static gfn_t end_of_memory(struct kvm *kvm)
 {
-	int r = ring1_twins_refill(mmu, vcpu);
+	struct kvm_memory_slot *slot;
+	gfn_t end = 0;
+	int bkt;
 
-	if (r)
-		return r;
+	kvm_for_each_memslot(slot, bkt, kvm_memslots(kvm))
+		end = max(end, slot->base_gfn + slot->npages);
+	return end;
+}
+
+/* The kernel's root and the bitmap in one: each twin's bit is set from the first one on. */
+static bool publish(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u32 gfn, struct page **page,
+		    unsigned long *map, gfn_t live_gfn, u64 nr_live)
+{
 	raw_spin_lock_irq(&mmu->lock);
 	mmu->kernel = new_root(mmu, vcpu, gfn);
+	if (mmu->kernel) {
+		mmu->live_gfn = live_gfn;
+		mmu->live_page = page;
+		mmu->nr_live = nr_live;
+		mmu->live = map;
+	}
 	raw_spin_unlock_irq(&mmu->lock);
-	return mmu->kernel ? 0 : -ENOMEM;
+	return mmu->kernel;
 }
 
 /**
@@ -450,7 +509,9 @@ int ring1_root_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr
 	struct page **page;
 	int r;
 
-	if (!kvm_is_visible_gfn(vcpu->kvm, gpa_to_gfn(kernel_root)))
+	if (!kvm_is_visible_gfn(vcpu->kvm, gpa_to_gfn(kernel_root)) ||
+	    gpa_to_gfn(kernel_root) >> 18 >= RING1_NR_GIBS ||
+	    nr_gfns > end_of_memory(vcpu->kvm))
 		return -EFAULT;
 	r = pin_live(vcpu, live, nr_gfns, &page, &map);
 	if (r)
@@ -462,23 +523,21 @@ int ring1_root_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr
 		goto out;
 	}
 	forget_all(mmu);
-	r = set_kernel(vcpu, mmu, gpa_to_gfn(kernel_root));
-	if (r && !vm->mmu) {
-		ring1_twins_free(mmu);
-		kvfree(mmu);
-	}
-	if (r)
+	/* Who runs on trees that are gone comes out, and they can be used again. */
+	kvm_make_all_cpus_request(vcpu->kvm, KVM_REQ_TLB_FLUSH);
+	r = ring1_twins_refill(mmu, vcpu);
+	if (r || !publish(vcpu, mmu, gpa_to_gfn(kernel_root), page, map, gpa_to_gfn(live), nr_gfns)) {
+		r = -ENOMEM;
+		if (!vm->mmu) {
+			ring1_twins_free(mmu);
+			kvfree(mmu);
+		}
 		goto out;
-	raw_spin_lock_irq(&mmu->lock);
-	mmu->live_gfn = gpa_to_gfn(live);
-	mmu->live_page = page;
-	mmu->nr_live = nr_gfns;
-	mmu->live = map;
-	raw_spin_unlock_irq(&mmu->lock);
+	}
 	page = NULL;
 	/* The hook of frames.c sees no own MMU or a whole one. */
 	smp_store_release(&vm->mmu, mmu);
-	/* Whoever runs on KVM's tables, or on trees that are gone, comes out first. */
+	/* Who runs on KVM's tables comes out. */
 	kvm_make_all_cpus_request(vcpu->kvm, KVM_REQ_TLB_FLUSH);
 out:
 	mutex_unlock(&vm->mmu_mutex);

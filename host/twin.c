@@ -17,7 +17,7 @@
 #define TWIN_BATCH	128
 /* Twins that a full exit leaves in the pool: a new process takes about 15. */
 #define POOL_LOW	32
-/* Places at which a guest table may have twins; page tables that processes share have. */
+/* Places at which a guest table may have twins, beside one in each throw-away tree. */
 #define MAX_CHAIN	8
 
 static struct kmem_cache *link_cache;
@@ -33,17 +33,6 @@ static void set_entry(struct ring1_twin *twin, unsigned int i, u64 entry)
 	__assign_bit(i, twin->used, entry != 0);
 }
 
-/* The tops of one root. Ring 3 has no access to the upper half, see mmu.c. */
-static void set_in_tops(struct ring1_twin *root, unsigned int i, u64 entry)
-{
-	struct ring1_twin *top;
-
-	if (i > RING1_SLOT)
-		entry &= ~(u64)_PAGE_USER;
-	list_for_each_entry(top, &root->tops, of_root)
-		set_entry(top, i, entry);
-}
-
 /**
  * ring1_twin_set - write an entry of a twin
  * @mmu:	locked
@@ -56,7 +45,9 @@ static void set_in_tops(struct ring1_twin *root, unsigned int i, u64 entry)
  */
 void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 entry)
 {
-	struct ring1_twin *root;
+	struct kvm_vcpu *vcpu;
+	struct ring1_twin *top;
+	unsigned long j;
 
 	lockdep_assert_held(&mmu->lock);
 	if (twin->hw[i] == entry)
@@ -64,14 +55,20 @@ void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int
 	set_entry(twin, i, entry);
 	if (twin->level != RING1_LEVEL_ROOT || i == RING1_SLOT)
 		return;
+	/* Ring 3 has no access to the upper half, see mmu.c. */
+	if (i > RING1_SLOT)
+		entry &= ~(u64)_PAGE_USER;
 	if (i < RING1_SLOT || twin->throwaway) {
-		set_in_tops(twin, i, entry);
+		list_for_each_entry(top, &twin->tops, of_root)
+			set_entry(top, i, entry);
 		return;
 	}
 	if (twin != mmu->kernel)
 		return;
-	list_for_each_entry(root, &mmu->roots, list)
-		set_in_tops(root, i, entry);
+	kvm_for_each_vcpu(j, vcpu, mmu->kvm)
+		list_for_each_entry(top, &to_ring1(vcpu)->tops, of_vcpu)
+			if (!top->root->throwaway)
+				set_entry(top, i, entry);
 }
 
 /**
@@ -101,14 +98,29 @@ void ring1_twin_clear(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned i
 		ring1_twin_kill(mmu, child);
 }
 
-static void set_live(struct ring1_mmu *mmu, u32 gfn, bool live)
+static u64 live_gfn_of(const struct ring1_mmu *mmu, u32 gfn)
+{
+	return mmu->live_gfn + (gfn >> (PAGE_SHIFT + 3));
+}
+
+/*
+ * The guest's bitmap is written as its tables are: where the frame map has W, so that the
+ * log of dirty pages has it. Full barriers: the guest writes an entry and then reads the
+ * bit, fill.c. A bit that stays set costs announcements and nothing else.
+ */
+static bool set_live(struct ring1_mmu *mmu, u32 gfn)
 {
 	if (!mmu->live || gfn >= mmu->nr_live)
-		return;
-	/* Full barriers: the guest writes an entry and then reads the bit (fill.c). */
-	if (live)
-		set_bit(gfn, mmu->live);
-	else
+		return true;
+	if (!(ring1_frame_of(mmu, live_gfn_of(mmu, gfn)) & _PAGE_RW))
+		return false;
+	set_bit(gfn, mmu->live);
+	return true;
+}
+
+static void clear_live(struct ring1_mmu *mmu, u32 gfn)
+{
+	if (mmu->live && gfn < mmu->nr_live && !atomic_read(&mmu->kvm->nr_memslots_dirty_logging))
 		clear_bit(gfn, mmu->live);
 }
 
@@ -117,31 +129,56 @@ static u32 *chain_of(struct ring1_mmu *mmu, u32 gfn)
 	return &ring1_block_of(mmu, gfn)->twins[gfn & (PTRS_PER_PTE - 1)];
 }
 
+/* For a table that the guest has linked to many places: an announcement looks at each. */
+static void thin(struct ring1_mmu *mmu, u32 id)
+{
+	u32 next;
+
+	for (; id; id = next) {
+		struct ring1_twin *twin = mmu->twin[id];
+
+		next = twin->next_twin;
+		if (twin->parent)
+			ring1_twin_clear(mmu, twin->parent, twin->index);
+	}
+}
+
 /**
  * ring1_twin_chain - let a twin be found from its guest table
  * @mmu:	locked
  * @twin:	levels 1-4; its frame is in the frame map
+ * @want:	out: frame of the guest's bitmap
  *
- * Return: false if there are too many already.
+ * Return: RING1_FILLED; RING1_WANT_FRAME; RING1_WANT_RETRY if the table was linked to too
+ * many places, and is to none now.
  */
-bool ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin)
+enum ring1_fill ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
+				 struct ring1_want *want)
 {
-	u32 *head, id;
 	unsigned int n = 0;
+	u32 *head, id;
 
 	lockdep_assert_held(&mmu->lock);
 	if (twin->chained)
-		return true;
+		return RING1_FILLED;
 	head = chain_of(mmu, twin->gfn);
 	for (id = *head; id; id = mmu->twin[id]->next_twin)
 		n += !!mmu->twin[id]->parent;
-	if (n >= MAX_CHAIN)
-		return false;
+	if (n >= MAX_CHAIN + atomic_read(&mmu->kvm->online_vcpus)) {
+		thin(mmu, *head);
+		return RING1_WANT_RETRY;
+	}
+	if (!set_live(mmu, twin->gfn)) {
+		want->gfn = live_gfn_of(mmu, twin->gfn);
+		want->write = true;
+		return RING1_WANT_FRAME;
+	}
+	if (mmu->live)
+		want->dirty[want->nr_dirty++] = live_gfn_of(mmu, twin->gfn);
 	twin->next_twin = *head;
 	*head = twin->id;
 	twin->chained = true;
-	set_live(mmu, twin->gfn, true);
-	return true;
+	return RING1_FILLED;
 }
 
 /**
@@ -160,27 +197,7 @@ void ring1_twin_unchain(struct ring1_mmu *mmu, struct ring1_twin *twin)
 	*id = twin->next_twin;
 	twin->chained = false;
 	if (!*chain_of(mmu, twin->gfn))
-		set_live(mmu, twin->gfn, false);
-}
-
-/**
- * ring1_twins_thin - take the twins of a guest table out of their trees
- * @mmu:	locked
- * @gfn:	its frame; it has a block
- *
- * For a table that the guest has linked to many places: an announcement looks at each.
- */
-void ring1_twins_thin(struct ring1_mmu *mmu, u32 gfn)
-{
-	u32 id = *chain_of(mmu, gfn), next;
-
-	for (; id; id = next) {
-		struct ring1_twin *twin = mmu->twin[id];
-
-		next = twin->next_twin;
-		if (twin->parent)
-			ring1_twin_clear(mmu, twin->parent, twin->index);
-	}
+		clear_live(mmu, twin->gfn);
 }
 
 /**
@@ -202,7 +219,8 @@ void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin)
  * @mmu:	locked
  * @budget:	entries at most
  *
- * Children that come to light go to the end of the list.
+ * Children that come to light go to the end of the list. A vCPU may still run on a top that
+ * is dying: the switcher, in slot 256, stays in it until recycle().
  */
 void ring1_twins_bury(struct ring1_mmu *mmu, unsigned int budget)
 {
@@ -215,8 +233,11 @@ void ring1_twins_bury(struct ring1_mmu *mmu, unsigned int budget)
 		for_each_set_bit(i, twin->used, PTRS_PER_PTE) {
 			if (!budget--)
 				return;
-			ring1_twin_clear(mmu, twin, i);
+			if (twin->level != RING1_LEVEL_TOP || i != RING1_SLOT)
+				ring1_twin_clear(mmu, twin, i);
 		}
+		/* An empty one takes time, too. */
+		budget -= !!budget;
 		twin->dead_gen = ++mmu->gen;
 		list_move_tail(&twin->list, &mmu->dead);
 	}
@@ -253,6 +274,8 @@ static void recycle(struct ring1_mmu *mmu, const struct kvm_vcpu *self)
 	list_for_each_entry_safe(twin, next, &mmu->dead, list) {
 		if (twin->dead_gen > gen || !budget--)
 			return;
+		if (twin->level == RING1_LEVEL_TOP)
+			set_entry(twin, RING1_SLOT, 0);
 		list_move(&twin->list, &mmu->free);
 		twin->in_use = false;
 		mmu->nr_free++;
@@ -341,7 +364,7 @@ static bool add_twin(struct ring1_mmu *mmu, struct ring1_twin *twin)
  * @self:	vCPU that asks, in an exit
  *
  * Context: interrupts on; may sleep.
- * Return: 0; -ENOMEM; -EAGAIN if the quota is used up and nothing waits to be reused.
+ * Return: 0; where the pool is empty, -ENOMEM, or -EAGAIN if the quota is used up.
  */
 int ring1_twins_refill(struct ring1_mmu *mmu, struct kvm_vcpu *self)
 {
@@ -357,7 +380,7 @@ int ring1_twins_refill(struct ring1_mmu *mmu, struct kvm_vcpu *self)
 		if (mmu->nr_free >= POOL_LOW)
 			break;
 		if (!waits && mmu->nr_twins + 1 >= mmu->quota) {
-			r = mmu->nr_free ? 1 : -EAGAIN;
+			r = -EAGAIN;
 			break;
 		}
 		raw_spin_unlock_irq(&mmu->lock);
@@ -373,7 +396,8 @@ int ring1_twins_refill(struct ring1_mmu *mmu, struct kvm_vcpu *self)
 	raw_spin_unlock_irq(&mmu->lock);
 	if (surplus)
 		free_twin(surplus);
-	return min(r, 0);
+	/* What there is will do for now. */
+	return mmu->nr_free ? 0 : r;
 }
 
 int ring1_twins_init(struct ring1_mmu *mmu)

@@ -93,7 +93,8 @@ void ring1_mmu_verify(struct ring1_mmu *mmu)
 	u32 id;
 
 	raw_spin_lock_irq(&mmu->lock);
-	for (id = 1; id <= mmu->nr_twins; id++) {
+	/* Somebody else is taking frames away, entry by entry. */
+	for (id = 1; !mmu->taking && id <= mmu->nr_twins; id++) {
 		twin = mmu->twin[id];
 		if (twin->dead || !twin->in_use)
 			continue;
