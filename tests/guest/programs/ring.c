@@ -50,7 +50,7 @@ TEST(kernel_reports_ring_1_from_its_cs)
 	EXPECT_STREQ("1", first_line("/sys/hypervisor/ring", line, sizeof(line)));
 	EXPECT_STREQ(is_trap_guest() ? "trap" : "pv",
 		     first_line("/sys/hypervisor/mode", line, sizeof(line)));
-	EXPECT_STREQ("1", first_line("/sys/hypervisor/abi_version", line, sizeof(line)));
+	EXPECT_STREQ("2", first_line("/sys/hypervisor/abi_version", line, sizeof(line)));
 }
 
 /* In ring 1 there is exactly one line, with the mode and the version; elsewhere none. */
@@ -65,7 +65,7 @@ TEST(kernel_log_says_it_once)
 	while ((at = strstr(at, "ring1: this kernel runs in "))) {
 		at[strcspn(at, "\n")] = '\0';
 		snprintf(line, sizeof(line),
-			 "ring1: this kernel runs in ring 1%s, monitor ABI version 1", mode);
+			 "ring1: this kernel runs in ring 1%s, monitor ABI version 2", mode);
 		EXPECT_STREQ(line, at);
 		at += strlen(at) + 1;
 		found++;
