@@ -87,7 +87,7 @@ static int handle_exception(struct kvm_vcpu *vcpu)
 		return handle_alignment_check(vcpu);
 	case PF_VECTOR:
 		v->stat[RING1_STAT_PAGE_FAULT]++;
-		return ring1_mmu_fault(vcpu);
+		return ring1_paging_fault(vcpu);
 	case NP_VECTOR:
 	case GP_VECTOR:
 	case UD_VECTOR:
@@ -128,7 +128,7 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 	case IA32_SYSCALL_VECTOR + 1 ... 255:
 		return 1;
 	case RING1_EXIT_HANDLED:
-		return ring1_mmu_supply(vcpu);
+		return ring1_paging_supply(vcpu);
 	case RING1_EXIT_HYPERCALL:
 		v->stat[RING1_STAT_HYPERCALL]++;
 		return ring1_hypercall(vcpu);

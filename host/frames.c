@@ -249,6 +249,8 @@ void ring1_memory_reclaimed(struct kvm *kvm)
 	found = forget_invalid_slots(kvm, mmu);
 	if (!end && !found)
 		forget_range(mmu, 0, (u64)RING1_NR_GIBS << 18);
+	if (ring1_debug)
+		ring1_mmu_verify(mmu);
 	/* Returns when no vCPU runs in the guest that was there before the call. */
 	kvm_make_all_cpus_request(kvm, KVM_REQ_TLB_FLUSH);
 }

@@ -225,7 +225,7 @@ long ring1_hc_write_cr0(struct kvm_vcpu *vcpu, u64 value)
  */
 long ring1_hc_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value)
 {
-	return ring1_mmu_write_cr3(vcpu, irqoff, value);
+	return ring1_paging_write_cr3(vcpu, irqoff, value);
 }
 
 /**
@@ -249,7 +249,7 @@ long ring1_hc_write_cr4(struct kvm_vcpu *vcpu, u64 value)
  */
 long ring1_hc_flush_tlb(struct kvm_vcpu *vcpu, bool irqoff)
 {
-	if (ring1_mmu_flushes_itself(vcpu))
+	if (ring1_paging_flushes_itself(vcpu))
 		return 0;
 	if (irqoff)
 		return -EAGAIN;
@@ -267,7 +267,7 @@ long ring1_hc_flush_tlb(struct kvm_vcpu *vcpu, bool irqoff)
  */
 long ring1_hc_invlpg(struct kvm_vcpu *vcpu, bool irqoff, u64 addr)
 {
-	if (ring1_mmu_flushes_itself(vcpu))
+	if (ring1_paging_flushes_itself(vcpu))
 		return 0;
 	if (irqoff)
 		return -EAGAIN;
@@ -443,7 +443,7 @@ int ring1_hc_outs(struct kvm_vcpu *vcpu, u32 port, u32 count, u64 data0, u64 dat
  */
 long ring1_hc_features(struct kvm_vcpu *vcpu, u32 nr, u64 *out)
 {
-	out[0] = nr ? 0 : ring1_mmu_features();
+	out[0] = nr ? 0 : ring1_paging_features();
 	return 0;
 }
 
@@ -465,7 +465,7 @@ long ring1_hc_mmu_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64
 	if (kernel_root & ~PAGE_MASK || live & ~PAGE_MASK || flags || nr_gfns > 1ull << 32 ||
 	    !ring1_is_pv(to_ring1(vcpu)))
 		return -EINVAL;
-	return ring1_mmu_register(vcpu, kernel_root, live, nr_gfns);
+	return ring1_paging_register(vcpu, kernel_root, live, nr_gfns);
 }
 
 /**
@@ -483,7 +483,7 @@ long ring1_hc_mmu_sync(struct kvm_vcpu *vcpu, bool irqoff, u32 nr, u64 addr, u32
 {
 	if (nr > RING1_NR_MMU_OPS || !ring1_is_pv(to_ring1(vcpu)))
 		return -EINVAL;
-	return ring1_mmu_sync(vcpu, irqoff, nr, addr, access);
+	return ring1_paging_sync(vcpu, irqoff, nr, addr, access);
 }
 
 /**
@@ -496,7 +496,7 @@ long ring1_hc_mmu_sync(struct kvm_vcpu *vcpu, bool irqoff, u32 nr, u64 addr, u32
  */
 long ring1_hc_mmu_forget(struct kvm_vcpu *vcpu, bool irqoff, u64 root)
 {
-	return ring1_mmu_forget(vcpu, root);
+	return ring1_paging_forget(vcpu, root);
 }
 
 /*

@@ -155,10 +155,10 @@ static struct kvm_x86_ops ring1_ops __initdata = {
 	.set_rflags = ring1_set_rflags,
 	.get_if_flag = ring1_get_if_flag,
 
-	.flush_tlb_all = ring1_flush_tlb_all,
-	.flush_tlb_current = ring1_flush_tlb,
-	.flush_tlb_gva = ring1_flush_tlb_gva,
-	.flush_tlb_guest = ring1_flush_tlb,
+	.flush_tlb_all = ring1_paging_flush_all,
+	.flush_tlb_current = ring1_paging_flush,
+	.flush_tlb_gva = ring1_paging_flush_gva,
+	.flush_tlb_guest = ring1_paging_flush,
 	.load_mmu_pgd = ring1_load_mmu_pgd,
 	.guest_memory_reclaimed = ring1_memory_reclaimed,
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The own MMU: what its four files share. The guest's page tables, in its memory, are the
+ * The own MMU: what its files share. The guest's page tables, in its memory, are the
  * truth; what stands here is a cache of them, which may lack anything and is never behind
  * what the guest has announced.
  *
+ *	verify.c	what must hold at any moment, for debugging
  *	frames.c	guest frame -> host frame, and which entries map a frame
  *	twin.c		twins: hardware tables, one for each place of a guest table
  *	fill.c		guest entry -> hardware entry: faults and announcements
@@ -84,6 +85,7 @@ struct ring1_link {
  * @index:	entry of @parent that leads here
  * @chained:	stands in the list of twins of @gfn
  * @throwaway:	root: of a vCPU that announces nothing; its upper half is its own
+ * @in_use:	not in the pool
  * @dead:	taken out of its tree; the hardware may still know of it
  * @parent:	levels 1-3
  * @root:	top: whose copy it is
@@ -109,6 +111,7 @@ struct ring1_twin {
 	u8			level;
 	bool			chained;
 	bool			throwaway;
+	bool			in_use;
 	bool			dead;
 	struct ring1_twin	*parent;
 	struct ring1_twin	*root;
@@ -224,6 +227,9 @@ static inline bool ring1_frame_present(u64 frame)
 	return frame & _PAGE_PRESENT;
 }
 
+/* verify.c */
+void ring1_mmu_verify(struct ring1_mmu *mmu);
+
 /* frames.c */
 void ring1_frames_free(struct ring1_mmu *mmu);
 int ring1_frame_fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, gfn_t gfn, bool write);
@@ -237,6 +243,7 @@ void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int
 void ring1_twin_clear(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i);
 void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin);
 bool ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin);
+void ring1_twin_unchain(struct ring1_mmu *mmu, struct ring1_twin *twin);
 void ring1_twins_bury(struct ring1_mmu *mmu, unsigned int budget);
 void ring1_twins_thin(struct ring1_mmu *mmu, u32 gfn);
 struct ring1_twin *ring1_twin_new(struct ring1_mmu *mmu, struct kvm_vcpu *self, u32 gfn, u8 level);

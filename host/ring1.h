@@ -227,6 +227,13 @@ bool ring1_desc_allowed(u64 desc);
 bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc);
 void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed);
 
+/* mmu.c */
+void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level);
+void ring1_flush_tlb(struct kvm_vcpu *vcpu);
+void ring1_mmu_sync_root(struct vcpu_ring1 *v);
+bool ring1_mmu_guest_owns(const struct vcpu_ring1 *v, u64 gva);
+int ring1_mmu_fault(struct kvm_vcpu *vcpu);
+
 /* segments.c */
 bool ring1_segments_loadable(const struct vcpu_ring1 *v, u16 selector);
 void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var);
@@ -275,24 +282,23 @@ void ring1_trap_deliver(struct vcpu_ring1 *v, unsigned int vector, bool has_erro
 int ring1_trap_syscall(struct kvm_vcpu *vcpu, u64 target);
 int ring1_trap_sysenter(struct kvm_vcpu *vcpu);
 
-/* mmu.c */
-unsigned int ring1_mmu_features(void);
-void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level);
-void ring1_flush_tlb(struct kvm_vcpu *vcpu);
-void ring1_flush_tlb_all(struct kvm_vcpu *vcpu);
-void ring1_flush_tlb_gva(struct kvm_vcpu *vcpu, gva_t gva);
-bool ring1_mmu_prepare_run(struct vcpu_ring1 *v);
-void ring1_mmu_prepare_enter(struct vcpu_ring1 *v);
-void ring1_mmu_finish_exit(struct vcpu_ring1 *v);
-bool ring1_mmu_must_leave(struct vcpu_ring1 *v);
-int ring1_mmu_supply(struct kvm_vcpu *vcpu);
-int ring1_mmu_fault(struct kvm_vcpu *vcpu);
-bool ring1_mmu_fault_irqoff(struct kvm_vcpu *vcpu);
-long ring1_mmu_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns);
-long ring1_mmu_sync(struct kvm_vcpu *vcpu, bool irqoff, unsigned int nr, u64 addr, u32 access);
-long ring1_mmu_forget(struct kvm_vcpu *vcpu, u64 root);
-long ring1_mmu_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value);
-bool ring1_mmu_flushes_itself(struct kvm_vcpu *vcpu);
+/* paging.c */
+unsigned int ring1_paging_features(void);
+void ring1_paging_flush(struct kvm_vcpu *vcpu);
+void ring1_paging_flush_all(struct kvm_vcpu *vcpu);
+void ring1_paging_flush_gva(struct kvm_vcpu *vcpu, gva_t gva);
+bool ring1_paging_flushes_itself(struct kvm_vcpu *vcpu);
+bool ring1_paging_prepare_run(struct vcpu_ring1 *v);
+void ring1_paging_prepare_enter(struct vcpu_ring1 *v);
+void ring1_paging_finish_exit(struct vcpu_ring1 *v);
+bool ring1_paging_must_leave(struct vcpu_ring1 *v);
+int ring1_paging_supply(struct kvm_vcpu *vcpu);
+bool ring1_paging_fault_irqoff(struct kvm_vcpu *vcpu);
+int ring1_paging_fault(struct kvm_vcpu *vcpu);
+long ring1_paging_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns);
+long ring1_paging_sync(struct kvm_vcpu *vcpu, bool irqoff, unsigned int nr, u64 addr, u32 access);
+long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root);
+long ring1_paging_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value);
 
 /* stats.c */
 void ring1_stats_create(struct kvm *kvm);

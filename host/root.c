@@ -266,14 +266,26 @@ bool ring1_root_forget(struct ring1_mmu *mmu, u64 gpa)
 		return false;
 	for_each_set_bit(i, root->used, RING1_SLOT)
 		ring1_twin_clear(mmu, root, i);
+	ring1_twin_unchain(mmu, root);
 	return true;
+}
+
+/* But the kernel's. */
+static struct ring1_twin *oldest_root(struct ring1_mmu *mmu)
+{
+	struct ring1_twin *root;
+
+	list_for_each_entry(root, &mmu->roots, list)
+		if (root != mmu->kernel)
+			return root;
+	return NULL;
 }
 
 /**
  * ring1_root_evict - make room: drop the root that is there longest
  * @mmu:	the VM's
  *
- * Its next use brings it back. If there is no other, the kernel's lower half goes.
+ * Its next use brings it back. If there is no other, what the kernel's leads to goes.
  */
 void ring1_root_evict(struct ring1_mmu *mmu)
 {
@@ -281,15 +293,12 @@ void ring1_root_evict(struct ring1_mmu *mmu)
 	unsigned int i;
 
 	raw_spin_lock_irq(&mmu->lock);
-	list_for_each_entry(root, &mmu->roots, list)
-		if (root != mmu->kernel) {
-			kill_root(mmu, root);
-			goto out;
-		}
-	if (mmu->kernel)
+	root = oldest_root(mmu);
+	if (root)
+		kill_root(mmu, root);
+	else if (mmu->kernel)
 		for_each_set_bit(i, mmu->kernel->used, PTRS_PER_PGD)
 			ring1_twin_clear(mmu, mmu->kernel, i);
-out:
 	raw_spin_unlock_irq(&mmu->lock);
 }
 
@@ -319,16 +328,19 @@ static void unpin(struct page **page, unsigned long *live, u64 nr_live)
 /* All trees but throw-away ones, and the bitmap. */
 static void forget_all(struct ring1_mmu *mmu)
 {
+	struct ring1_twin *root;
 	unsigned long *live;
 	struct page **page;
 	bool more = true;
 	u64 nr_live;
 
+	/* The kernel's goes last: the others' upper halves are its. */
 	while (more) {
 		raw_spin_lock_irq(&mmu->lock);
-		if (!list_empty(&mmu->roots))
-			kill_root(mmu, list_first_entry(&mmu->roots, struct ring1_twin, list));
-		more = !list_empty(&mmu->roots);
+		root = oldest_root(mmu) ?: mmu->kernel;
+		more = root && root != mmu->kernel;
+		if (root)
+			kill_root(mmu, root);
 		raw_spin_unlock_irq(&mmu->lock);
 	}
 	raw_spin_lock_irq(&mmu->lock);

@@ -95,7 +95,7 @@ static void prepare_run(struct vcpu_ring1 *v)
 	v->conf->cr3_high = (cr3 - low) | (pcid ? X86_CR3_PCID_NOFLUSH : 0);
 	v->conf->bounce = ring1_is_pv(v) && !v->vcpu.guest_debug;
 	v->conf->bounce_pf = v->conf->bounce && v->setup.flags & RING1_SETUP_BOUNCE_PF &&
-			     ring1_mmu_features() & RING1_FEATURE_BOUNCE_PF;
+			     ring1_paging_features() & RING1_FEATURE_BOUNCE_PF;
 	v->conf->dr7 = safe_dr7(&v->vcpu, v->dr7);
 	v->conf->debug = !!(v->conf->dr7 & DR7_BP_EN_MASK);
 }
@@ -125,7 +125,7 @@ static void prepare_enter(struct vcpu_ring1 *v)
 		v->host_ldt = ldt;
 		kvm_load_ldt(0);
 	}
-	ring1_mmu_prepare_enter(v);
+	ring1_paging_prepare_enter(v);
 	close = v->event_wanted && !v->user && !ring1_is_pv(v);
 	if (unlikely(v->user_closed != close))
 		ring1_desc_close_user(v, close);
@@ -386,7 +386,7 @@ static void finish_exit(struct vcpu_ring1 *v)
 	u64 vector = v->exit.vector;
 
 	collect_exit(v);
-	ring1_mmu_finish_exit(v);
+	ring1_paging_finish_exit(v);
 	if (vector == X86_TRAP_PF) {
 		vcpu->arch.apf.host_apf_flags = kvm_read_and_reset_apf_flags();
 		if (v->user && ring1_is_pv(v))
@@ -430,7 +430,7 @@ static bool must_leave(struct kvm_vcpu *vcpu)
 {
 	return vcpu->mode == EXITING_GUEST_MODE || kvm_request_pending(vcpu) || kvm_rebooting ||
 	       xfer_to_guest_mode_work_pending() || test_thread_flag(TIF_NEED_FPU_LOAD) ||
-	       hw_breakpoint_active() || ring1_mmu_must_leave(to_ring1(vcpu));
+	       hw_breakpoint_active() || ring1_paging_must_leave(to_ring1(vcpu));
 }
 
 /*
@@ -448,7 +448,7 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 			return false;
 		v->stat[RING1_STAT_HYPERCALL]++;
 	} else if (vector == X86_TRAP_PF) {
-		if (!ring1_mmu_fault_irqoff(vcpu))
+		if (!ring1_paging_fault_irqoff(vcpu))
 			return false;
 		v->stat[RING1_STAT_PAGE_FAULT]++;
 	} else if (is_host_interrupt(v, vector)) {
@@ -494,7 +494,7 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	}
 
 	prepare_run(v);
-	if (!ring1_mmu_prepare_run(v)) {
+	if (!ring1_paging_prepare_run(v)) {
 		v->exit.vector = RING1_EXIT_HANDLED;
 		return EXIT_FASTPATH_NONE;
 	}

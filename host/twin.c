@@ -144,7 +144,12 @@ bool ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin)
 	return true;
 }
 
-static void unchain(struct ring1_mmu *mmu, struct ring1_twin *twin)
+/**
+ * ring1_twin_unchain - the guest need not announce what it does to this table
+ * @mmu:	locked
+ * @twin:	levels 1-4; out of its tree, or with no entry that the guest can take away
+ */
+void ring1_twin_unchain(struct ring1_mmu *mmu, struct ring1_twin *twin)
 {
 	u32 *id;
 
@@ -186,7 +191,7 @@ void ring1_twins_thin(struct ring1_mmu *mmu, u32 gfn)
 void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin)
 {
 	lockdep_assert_held(&mmu->lock);
-	unchain(mmu, twin);
+	ring1_twin_unchain(mmu, twin);
 	twin->parent = NULL;
 	WRITE_ONCE(twin->dead, true);
 	list_add_tail(&twin->list, &mmu->dying);
@@ -249,6 +254,7 @@ static void recycle(struct ring1_mmu *mmu, const struct kvm_vcpu *self)
 		if (twin->dead_gen > gen || !budget--)
 			return;
 		list_move(&twin->list, &mmu->free);
+		twin->in_use = false;
 		mmu->nr_free++;
 	}
 }
@@ -283,6 +289,7 @@ struct ring1_twin *ring1_twin_new(struct ring1_mmu *mmu, struct kvm_vcpu *self, 
 	twin->next_twin = 0;
 	twin->chained = false;
 	twin->throwaway = false;
+	twin->in_use = true;
 	twin->dead = false;
 	twin->parent = NULL;
 	twin->root = NULL;
@@ -316,6 +323,18 @@ static struct ring1_twin *alloc_twin(void)
 	return twin;
 }
 
+/* Another vCPU may have used up the quota meanwhile. */
+static bool add_twin(struct ring1_mmu *mmu, struct ring1_twin *twin)
+{
+	if (mmu->nr_twins + 1 >= mmu->quota)
+		return false;
+	twin->id = ++mmu->nr_twins;
+	mmu->twin[twin->id] = twin;
+	list_add(&twin->list, &mmu->free);
+	mmu->nr_free++;
+	return true;
+}
+
 /**
  * ring1_twins_refill - bring the pool up to what the fast paths need
  * @mmu:	the VM's
@@ -326,37 +345,34 @@ static struct ring1_twin *alloc_twin(void)
  */
 int ring1_twins_refill(struct ring1_mmu *mmu, struct kvm_vcpu *self)
 {
-	struct ring1_twin *twin;
+	struct ring1_twin *twin, *surplus = NULL;
 	int r = 0;
 
 	raw_spin_lock_irq(&mmu->lock);
 	while (mmu->nr_free < POOL_LOW && !r) {
+		bool waits = !list_empty(&mmu->dying);
+
 		ring1_twins_bury(mmu, TWIN_BATCH);
 		recycle(mmu, self);
 		if (mmu->nr_free >= POOL_LOW)
 			break;
-		if (mmu->nr_twins + 1 >= mmu->quota) {
+		if (!waits && mmu->nr_twins + 1 >= mmu->quota) {
 			r = mmu->nr_free ? 1 : -EAGAIN;
 			break;
 		}
 		raw_spin_unlock_irq(&mmu->lock);
-		twin = alloc_twin();
-		raw_spin_lock_irq(&mmu->lock);
-		if (!twin) {
+		twin = waits ? NULL : alloc_twin();
+		if (!waits && !twin)
 			r = -ENOMEM;
-		} else if (mmu->nr_twins + 1 >= mmu->quota) {
-			r = 1;
-			raw_spin_unlock_irq(&mmu->lock);
-			free_twin(twin);
-			raw_spin_lock_irq(&mmu->lock);
-		} else {
-			twin->id = ++mmu->nr_twins;
-			mmu->twin[twin->id] = twin;
-			list_add(&twin->list, &mmu->free);
-			mmu->nr_free++;
-		}
+		raw_spin_lock_irq(&mmu->lock);
+		if (twin && !add_twin(mmu, twin))
+			surplus = twin;
+		if (surplus)
+			break;
 	}
 	raw_spin_unlock_irq(&mmu->lock);
+	if (surplus)
+		free_twin(surplus);
 	return min(r, 0);
 }
 

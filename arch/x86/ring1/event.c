@@ -99,10 +99,21 @@ static noinstr void unknown_exception(struct pt_regs *regs, unsigned int vector)
 	irqentry_nmi_exit(regs, state);
 }
 
+/* The frame is free again, and exc_page_fault() still reads the address there: vif is 0. */
+static noinstr void page_fault(struct pt_regs *regs, u32 error)
+{
+	unsigned long address = this_cpu_read(ring1_vcpu.frame[RING1_EVENT_NORMAL].payload);
+
+	if (ring1_fault_is_monitors(address, &error))
+		return;
+	exc_page_fault(regs, error);
+	ring1_fault_handled(address, error);
+}
+
 static noinstr void exception(struct pt_regs *regs, unsigned int vector, u32 error)
 {
 	switch (vector) {
-	case X86_TRAP_PF: return exc_page_fault(regs, error);
+	case X86_TRAP_PF: return page_fault(regs, error);
 	case X86_TRAP_DE: return exc_divide_error(regs);
 	case X86_TRAP_DB: return noist_exc_debug(regs);
 	case X86_TRAP_BP: return exc_int3(regs);

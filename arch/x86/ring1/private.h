@@ -5,6 +5,7 @@
 #ifndef _X86_RING1_PRIVATE_H
 #define _X86_RING1_PRIVATE_H
 
+#include <linux/jump_label.h>
 #include <linux/linkage.h>
 #include <linux/percpu.h>
 #include <asm/asm.h>
@@ -65,6 +66,14 @@ void __init ring1_irq_init(void);
 void __init ring1_cpu_init(void);
 void __init ring1_mmu_init(void);
 
+/* pt.c */
+DECLARE_STATIC_KEY_FALSE(ring1_own_mmu);
+void ring1_pt_announce(void);
+void __init ring1_pt_init(void);
+
+/* setup.c: RING1_FEATURE_* */
+extern u64 ring1_features;
+
 /* trap.c */
 void __init ring1_trap_init(void);
 
@@ -76,5 +85,7 @@ void __init ring1_platform_init(void);
 
 /* mmu.c */
 void ring1_mmu_init_cpu(void);
+bool ring1_fault_is_monitors(unsigned long address, u32 *error);
+void ring1_fault_handled(unsigned long address, u32 error);
 
 #endif /* _X86_RING1_PRIVATE_H */

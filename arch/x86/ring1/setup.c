@@ -7,6 +7,7 @@
  * CS tells: RPL 1 means ring 1, and nothing else can. Until ring1_pv_init() the
  * monitor traps and emulates.
  */
+#include <linux/cache.h>
 #include <linux/init.h>
 #include <linux/string.h>
 #include <asm/cmdline.h>
@@ -35,6 +36,15 @@ static void __init use_cmpxchg16b(void)
 
 	OPTIMIZER_HIDE_VAR(text);
 	memcpy(text, insns, sizeof(insns));
+}
+
+u64 ring1_features __ro_after_init;
+
+/* A monitor of version 1 has none, nor the call. */
+static void __init ask_features(void)
+{
+	if (ring1_hc_features(0, &ring1_features))
+		ring1_features = 0;
 }
 
 static bool __init trap_wanted(void)
@@ -72,6 +82,7 @@ void __init ring1_pv_init(void)
 	ring1_event_init();
 	ring1_cpu_init();
 	ring1_mmu_init();
+	ask_features();
 	ring1_register();
 	ring1_platform_init();
 }

@@ -42,7 +42,7 @@ void ring1_register(void)
 	struct ring1_setup *s = this_cpu_ptr(&ring1_vcpu.setup);
 
 	*s = (struct ring1_setup) {
-		.abi_version		= RING1_ABI_VERSION,
+		.abi_version		= ring1_features ? RING1_ABI_VERSION : 1,
 		.kernel_gs		= rdgsbase(),
 		.entry_user		= (unsigned long)ring1_entry_user,
 		.entry_kernel		= (unsigned long)ring1_entry_kernel,
@@ -59,6 +59,8 @@ void ring1_register(void)
 			  (unsigned long)ring1_win_kernel_end },
 		},
 	};
+	if (ring1_features & RING1_FEATURE_BOUNCE_PF)
+		s->flags = RING1_SETUP_BOUNCE_PF;
 	if (ia32_enabled()) {
 		s->entry_syscall32 = (unsigned long)ring1_entry_SYSCALL_compat;
 		s->entry_sysenter32 = (unsigned long)ring1_entry_SYSENTER_compat;

@@ -56,6 +56,10 @@ typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
 #define PTRS_PER_PMD		512
 #define PTRS_PER_PGD		512
 #define PT64_ROOT_4LEVEL	4
+struct mutex {
+	int unused;
+};
+
 #define PT_PRESENT_MASK		BIT_ULL(0)
 #define PT_USER_MASK		BIT_ULL(2)
 #define PGDIR_SIZE		BIT_ULL(39)

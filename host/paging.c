@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest world's page tables: KVM's MMU (mmu.c) or the own one (ownmmu.h), and what an
+ * exit has to do about the latter with interrupts off or on. A VM changes to the own MMU
+ * once, when its guest registers it. KVM's tables stay allocated then, and are never walked.
+ */
+#include <linux/module.h>
+#include "mmu.h"
+#include "x86.h"
+#include "cpuid.h"
+#include "ownmmu.h"
+#include "ring1.h"
+
+static bool bounce_pf = true;
+module_param(bounce_pf, bool, 0444);
+MODULE_PARM_DESC(bounce_pf,
+		 "Let page faults of guest users go to the guest kernel without an exit");
+
+static bool own_mmu = true;
+module_param(own_mmu, bool, 0444);
+MODULE_PARM_DESC(own_mmu, "Let guests leave KVM's shadow paging for the module's own (default: on)");
+
+/* Entries that an announcement may touch with interrupts off. */
+#define SYNC_BATCH	128
+/* Entries of a process that is gone, likewise: most have fewer. */
+#define FORGET_BATCH	256
+/* Attempts at a fill before the guest tries again. */
+#define FILL_ATTEMPTS	16
+
+/* What guests are offered: RING1_FEATURE_*. */
+unsigned int ring1_paging_features(void)
+{
+	return (bounce_pf ? RING1_FEATURE_BOUNCE_PF : 0) |
+	       (own_mmu ? RING1_FEATURE_OWN_MMU : 0);
+}
+
+/* The guest flushes, or KVM on its behalf. */
+void ring1_paging_flush(struct kvm_vcpu *vcpu)
+{
+	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+
+	/* The translations themselves go with the CR3 write of the next enter. */
+	ring1_flush_tlb(vcpu);
+	if (mmu)
+		ring1_root_flush(to_ring1(vcpu), mmu);
+}
+
+/* The host flushes. Its log of dirty pages begins anew here, too. */
+void ring1_paging_flush_all(struct kvm_vcpu *vcpu)
+{
+	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+
+	ring1_flush_tlb(vcpu);
+	if (mmu)
+		ring1_frames_log(vcpu, mmu);
+}
+
+void ring1_paging_flush_gva(struct kvm_vcpu *vcpu, gva_t gva)
+{
+	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+
+	if (mmu)
+		ring1_root_flush(to_ring1(vcpu), mmu);
+}
+
+/* Does the switcher, or else the next enter, do all that a flush has to? */
+bool ring1_paging_flushes_itself(struct kvm_vcpu *vcpu)
+{
+	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+
+	return mmu && ring1_root_announces(to_ring1(vcpu), mmu);
+}
+
+/**
+ * ring1_paging_prepare_run - decide between the two, and have a root ready
+ * @v:	vCPU about to run; conf.bounce is set
+ *
+ * Context: IRQs off.
+ * Return: false if a root is wanting, and ring1_paging_supply() is to be called.
+ */
+bool ring1_paging_prepare_run(struct vcpu_ring1 *v)
+{
+	struct ring1_mmu *mmu = ring1_mmu_of(v->vcpu.kvm);
+
+	v->mmu = mmu;
+	v->conf->own_mmu = false;
+	if (!mmu) {
+		v->conf->cr3 = __pa(v->region.root) |
+			       (cr4_read_shadow() & X86_CR4_PCIDE ? RING1_GUEST_PCID : 0);
+		return true;
+	}
+	v->conf->own_mmu = v->conf->bounce && ring1_root_announces(v, mmu);
+	return ring1_root_ready(v, mmu) || ring1_root_choose(v, mmu);
+}
+
+/**
+ * ring1_paging_prepare_enter - bring the private root in step with KVM's, or note the flush
+ * @v:	vCPU about to enter
+ *
+ * Context: IRQs off, vcpu->mode IN_GUEST_MODE: a flush that comes now makes the
+ * vCPU exit before the flusher goes on.
+ */
+void ring1_paging_prepare_enter(struct vcpu_ring1 *v)
+{
+	if (v->mmu) {
+		u64 gen = READ_ONCE(v->mmu->gen);
+
+		/*
+		 * The enter's CR3 write flushes all that died up to here, unless it loads
+		 * what did: a top is taken from its vCPU first, and then it dies.
+		 */
+		smp_rmb();
+		if (READ_ONCE(v->top))
+			WRITE_ONCE(v->seen_gen, gen);
+		return;
+	}
+	ring1_mmu_sync_root(v);
+}
+
+/* The guest may have changed CR3 by itself; an entry that was given up did not. */
+void ring1_paging_finish_exit(struct vcpu_ring1 *v)
+{
+	if (v->conf->own_mmu && v->exit.vector != RING1_EXIT_ABORT &&
+	    !(v->exit.vector & RING1_EXIT_SWITCHER) && v->stack->cr3 != v->conf->cr3)
+		ring1_root_exited(v, v->stack->cr3);
+}
+
+/* The root is gone: it was evicted, or the guest has registered anew. */
+bool ring1_paging_must_leave(struct vcpu_ring1 *v)
+{
+	return v->mmu && !READ_ONCE(v->top);
+}
+
+/*
+ * What a fast path did not find in the pool. Where the quota is used up, roots make room;
+ * what they leave can be used again when every vCPU has been out of the guest.
+ */
+static int refill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu)
+{
+	int r = ring1_twins_refill(mmu, vcpu);
+
+	if (r != -EAGAIN)
+		return r;
+	ring1_root_evict(mmu);
+	kvm_make_all_cpus_request(vcpu->kvm, KVM_REQ_TLB_FLUSH);
+	r = ring1_twins_refill(mmu, vcpu);
+	return r == -EAGAIN ? 0 : r;
+}
+
+/**
+ * ring1_paging_supply - after a run that could not begin
+ * @vcpu:	stopped
+ *
+ * Return: as KVM's exit handlers.
+ */
+int ring1_paging_supply(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	int r = 0;
+
+	if (v->mmu && !ring1_root_ready(v, v->mmu))
+		r = refill(vcpu, v->mmu);
+	return r ?: 1;
+}
+
+/* Accessed and dirty bits that were written into guest memory past KVM. */
+static void mark_dirty(struct kvm *kvm, const struct ring1_want *want)
+{
+	unsigned int i;
+
+	if (atomic_read(&kvm->nr_memslots_dirty_logging))
+		for (i = 0; i < want->nr_dirty; i++)
+			mark_page_dirty(kvm, want->dirty[i]);
+}
+
+static enum ring1_fill fill_irqoff(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
+				   u32 access, struct ring1_want *want)
+{
+	enum ring1_fill r = RING1_WANT_TWIN;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&mmu->lock, flags);
+	if (v->top)
+		r = ring1_fill(v, mmu, gva, access, want);
+	raw_spin_unlock_irqrestore(&mmu->lock, flags);
+	return r;
+}
+
+/*
+ * Fill with interrupts on, whatever it takes. Return RING1_FILLED, also where the guest is
+ * to try again, RING1_REFUSED or RING1_WANT_EMULATION; or an error for KVM_RUN.
+ */
+static int fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 gva, u32 access,
+		struct ring1_want *want)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	int r = 0, i;
+
+	for (i = 0; i < FILL_ATTEMPTS; i++) {
+		enum ring1_fill done = RING1_WANT_TWIN;
+
+		want->nr_dirty = 0;
+		if (ring1_root_ready(v, mmu) || ring1_root_choose(v, mmu))
+			done = fill_irqoff(v, mmu, gva, access, want);
+		mark_dirty(vcpu->kvm, want);
+		switch (done) {
+		case RING1_WANT_FRAME:
+			r = ring1_frame_fill(vcpu, mmu, want->gfn, want->write);
+			if (!r)
+				return RING1_WANT_EMULATION;
+			break;
+		case RING1_WANT_TWIN:
+			r = refill(vcpu, mmu);
+			break;
+		case RING1_WANT_RETRY:
+			break;
+		default:
+			return done;
+		}
+		if (r < 0)
+			return r;
+	}
+	return RING1_FILLED;
+}
+
+/* What the hardware's error code says of the access, and SMAP of the mode it was made in. */
+static u32 access_of(const struct vcpu_ring1 *v)
+{
+	u32 access = v->exit.error & (PFERR_WRITE_MASK | PFERR_USER_MASK | PFERR_FETCH_MASK);
+
+	if (!(access & PFERR_USER_MASK) && !(v->rflags & X86_EFLAGS_AC) &&
+	    cr4_read_shadow() & X86_CR4_SMAP)
+		access |= RING1_ACCESS_SMAP;
+	return access;
+}
+
+/* The fault is the guest's. Its own entry says whether there was a page. */
+static void deliver_fault(struct vcpu_ring1 *v, bool present)
+{
+	u32 error = v->exit.error & ~PFERR_PRESENT_MASK;
+
+	v->vcpu.arch.cr2 = v->fault_gva;
+	v->stat[RING1_STAT_EXCEPTION]++;
+	ring1_pv_deliver(v, PF_VECTOR, error | (present ? PFERR_PRESENT_MASK : 0));
+}
+
+static void inject_fault(struct kvm_vcpu *vcpu, bool present)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	struct x86_exception fault = {
+		.vector = PF_VECTOR,
+		.error_code_valid = true,
+		.error_code = v->exit.error & ~PFERR_PRESENT_MASK,
+		.address = v->fault_gva,
+	};
+
+	if (present)
+		fault.error_code |= PFERR_PRESENT_MASK;
+	__kvm_inject_emulated_page_fault(vcpu, &fault, false);
+}
+
+static int own_fault(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	struct ring1_want want;
+	int r;
+
+	r = fill(vcpu, mmu, v->fault_gva, access_of(v), &want);
+	switch (r) {
+	case RING1_FILLED:
+		return 1;
+	case RING1_REFUSED:
+		inject_fault(vcpu, want.present);
+		return 1;
+	case RING1_WANT_EMULATION:
+		v->stat[RING1_STAT_MMIO]++;
+		return kvm_emulate_instruction(vcpu, 0);
+	default:
+		return r;
+	}
+}
+
+#define PLAIN_FAULT	(PFERR_PRESENT_MASK | PFERR_WRITE_MASK | PFERR_USER_MASK | PFERR_FETCH_MASK)
+
+/**
+ * ring1_paging_fault_irqoff - handle a #PF of a guest that is on the own MMU
+ * @vcpu:	in the run loop; as for ring1_mmu_fault()
+ *
+ * Return: whether that was all; if not, ring1_mmu_fault() is to handle it.
+ */
+bool ring1_paging_fault_irqoff(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	struct ring1_want want;
+
+	if (!v->conf->own_mmu || vcpu->arch.apf.host_apf_flags || v->exit.error & ~PLAIN_FAULT)
+		return false;
+	if (ring1_mmu_guest_owns(v, v->fault_gva)) {
+		deliver_fault(v, false);
+		return true;
+	}
+	switch (fill_irqoff(v, v->mmu, v->fault_gva, access_of(v), &want)) {
+	case RING1_FILLED:
+		return true;
+	case RING1_REFUSED:
+		deliver_fault(v, want.present);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/**
+ * ring1_paging_fault - handle a #PF
+ * @vcpu:	stopped; v->fault_gva and v->exit.error from the hardware
+ *
+ * What is none of an MMU's is told in the one place for both: protection keys, async page
+ * faults of a hypervisor above us, faults that can only be the guest's.
+ *
+ * Return: as KVM's exit handlers.
+ */
+int ring1_paging_fault(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	if (!v->mmu || v->exit.error & ~PLAIN_FAULT || vcpu->arch.apf.host_apf_flags ||
+	    ring1_mmu_guest_owns(v, v->fault_gva))
+		return ring1_mmu_fault(vcpu);
+	return own_fault(vcpu, v->mmu);
+}
+
+/* As ring1_hc_mmu_register(), whose arguments are checked. */
+long ring1_paging_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns)
+{
+	if (!own_mmu)
+		return -EOPNOTSUPP;
+	return ring1_root_register(vcpu, kernel_root, live, nr_gfns);
+}
+
+static bool run_ops(struct vcpu_ring1 *v, struct ring1_mmu *mmu, unsigned int nr, bool irqoff)
+{
+	unsigned int budget = SYNC_BATCH, i;
+	unsigned long flags;
+	bool done = true;
+
+	for (i = 0; i < nr && done; i++) {
+		u64 op = READ_ONCE(v->shared->mmu_op[i]);
+
+		/* One operation is bounded by the places that a table may have. */
+		if (!irqoff)
+			budget = UINT_MAX;
+		raw_spin_lock_irqsave(&mmu->lock, flags);
+		done = ring1_sync(mmu, RING1_MMU_OP_GPA(op), RING1_MMU_OP_NR(op), &budget);
+		raw_spin_unlock_irqrestore(&mmu->lock, flags);
+	}
+	return done;
+}
+
+/* With interrupts on. What only the VMM can mend shows at an exit of the user's own. */
+static int fill_for_sync(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 addr, u32 access)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	struct ring1_want want;
+	int r;
+
+	r = fill(vcpu, mmu, addr, access, &want);
+	if (r == RING1_FILLED || r == RING1_REFUSED)
+		return r;
+	if (access & PFERR_USER_MASK)
+		WRITE_ONCE(v->shared->pf_exit, 1);
+	return RING1_FILLED;
+}
+
+/* As ring1_hc_mmu_sync(). */
+long ring1_paging_sync(struct kvm_vcpu *vcpu, bool irqoff, unsigned int nr, u64 addr, u32 access)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+	u32 bits = access & ~RING1_ACCESS_VALID;
+	struct ring1_want want;
+	int r;
+
+	if (!mmu || !ring1_root_announces(v, mmu) || (bits && bits == access) ||
+	    bits & ~(PFERR_WRITE_MASK | PFERR_USER_MASK | PFERR_FETCH_MASK))
+		return -EINVAL;
+	if (!run_ops(v, mmu, nr, irqoff))
+		return -EAGAIN;
+	if (!access)
+		return 0;
+	if (is_noncanonical_address(addr, vcpu, 0) || ring1_region_contains(addr) ||
+	    (bits & PFERR_USER_MASK && (s64)addr < 0))
+		return 1;
+	if (!irqoff)
+		return fill_for_sync(vcpu, mmu, addr, bits) == RING1_REFUSED;
+	r = fill_irqoff(v, mmu, addr, bits, &want);
+	return r == RING1_FILLED || r == RING1_REFUSED ? r == RING1_REFUSED : -EAGAIN;
+}
+
+/* As ring1_hc_mmu_forget(). */
+long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root)
+{
+	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+	unsigned long flags;
+	bool ok;
+
+	if (!mmu || !ring1_root_announces(to_ring1(vcpu), mmu))
+		return -EINVAL;
+	raw_spin_lock_irqsave(&mmu->lock, flags);
+	ok = ring1_root_forget(mmu, root);
+	/* With its tables, so that the guest's own tearing down needs no announcement. */
+	ring1_twins_bury(mmu, FORGET_BATCH);
+	raw_spin_unlock_irqrestore(&mmu->lock, flags);
+	return ok ? 0 : -EINVAL;
+}
+
+/* As ring1_hc_write_cr3(). */
+long ring1_paging_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+	u64 old = vcpu->arch.cr3;
+
+	if (!mmu || !ring1_root_announces(v, mmu)) {
+		if (irqoff)
+			return -EAGAIN;
+		return kvm_set_cr3(vcpu, value) ? -EINVAL : 0;
+	}
+	if (!kvm_vcpu_is_legal_cr3(vcpu, value))
+		return -EINVAL;
+	vcpu->arch.cr3 = value;
+	if (ring1_root_choose(v, mmu))
+		return 0;
+	if (irqoff) {
+		vcpu->arch.cr3 = old;
+		return -EAGAIN;
+	}
+	/* The next run finds that there is none, and chooses. */
+	v->top = NULL;
+	return 0;
+}
