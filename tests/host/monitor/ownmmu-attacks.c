@@ -446,7 +446,7 @@ TEST_F(own, the_hosts_memory)
  * The storm. Entries lead to tables of the pool, pages of data, the kernel's root (read-only),
  * or nowhere; so does what the guest itself writes. So nothing else of its memory may change.
  */
-#define NR_STEPS	2500
+#define NR_STEPS	2000
 #define NR_POOL		16
 #define NR_POOL_ROOTS	8
 #define FIRST_ENTRY	(VA >> 39)
@@ -472,9 +472,9 @@ static uint64_t random_entry(struct storm *s)
 {
 	uint64_t flags = ALL;
 
-	if (!pick(s, 4))
+	if (!pick(s, 8))
 		flags = next_random(&s->random) & (ALL | PTE_A | PTE_D | PTE_PS | PTE_G | PTE_NX);
-	switch (pick(s, 8)) {
+	switch (pick(s, 16)) {
 	case 0:
 		return 0;
 	case 1:
@@ -483,7 +483,7 @@ static uint64_t random_entry(struct storm *s)
 		return (GPA_HOLE + pick(s, 4) * PAGE) | flags;
 	case 3:
 		return (next_random(&s->random) & PTE_ADDRESS) | 1ull << 45 | flags;
-	case 4:
+	case 4 ... 6:
 		return (GPA_POOL_DATA + pick(s, 8) * PAGE) | flags;
 	default:
 		/* not as a large page, which would be all of its neighbours */
@@ -496,10 +496,10 @@ static void random_store(struct storm *s)
 	uint64_t i = pick(s, NR_POOL + NR_POOL_ROOTS), value = random_entry(s), gpa, *e;
 
 	if (i < NR_POOL) {
-		e = s->pool + i * 512 + pick(s, 8);
+		e = s->pool + i * 512 + pick(s, 4);
 		gpa = GPA_POOL + (e - s->pool) * 8;
 	} else {
-		gpa = GPA_POOL_ROOTS + (i - NR_POOL) * PAGE + (FIRST_ENTRY + pick(s, 8)) * 8;
+		gpa = GPA_POOL_ROOTS + (i - NR_POOL) * PAGE + (FIRST_ENTRY + pick(s, 4)) * 8;
 		e = at(s->cpu->vm, gpa);
 	}
 	__atomic_store_n(e, value, __ATOMIC_SEQ_CST);
@@ -508,9 +508,9 @@ static void random_store(struct storm *s)
 
 static uint64_t random_address(struct storm *s)
 {
-	uint64_t va = pick(s, 3) ? (FIRST_ENTRY + pick(s, 8)) << 39 : TOP | 300ull << 39;
+	uint64_t va = pick(s, 3) ? (FIRST_ENTRY + pick(s, 4)) << 39 : TOP | 300ull << 39;
 
-	return va | pick(s, 8) << 30 | pick(s, 8) << 21 | pick(s, 8) << 12 | pick(s, 8) << 3;
+	return va | pick(s, 4) << 30 | pick(s, 4) << 21 | pick(s, 4) << 12 | pick(s, 4) << 3;
 }
 
 /* An access, until it ends in one of the ways there are. */
@@ -586,6 +586,8 @@ static void *storm(void *arg)
 	struct storm *s = arg;
 	unsigned int i;
 
+	for (i = 0; i < 4 * NR_POOL; i++)
+		random_store(s);
 	for (i = 0; i < NR_STEPS && !s->failed; i++) {
 		random_store(s);
 		random_access(s);
