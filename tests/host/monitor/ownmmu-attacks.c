@@ -458,6 +458,7 @@ TEST_F(own, the_hosts_memory)
 struct storm {
 	struct cpu *cpu;
 	uint64_t *pool;
+	uint64_t range;			/* entries used of each table: few lead through more often */
 	uint64_t random;
 	unsigned long stops[4];
 	bool failed;
@@ -496,10 +497,10 @@ static void random_store(struct storm *s)
 	uint64_t i = pick(s, NR_POOL + NR_POOL_ROOTS), value = random_entry(s), gpa, *e;
 
 	if (i < NR_POOL) {
-		e = s->pool + i * 512 + pick(s, 4);
+		e = s->pool + i * 512 + pick(s, s->range);
 		gpa = GPA_POOL + (e - s->pool) * 8;
 	} else {
-		gpa = GPA_POOL_ROOTS + (i - NR_POOL) * PAGE + (FIRST_ENTRY + pick(s, 4)) * 8;
+		gpa = GPA_POOL_ROOTS + (i - NR_POOL) * PAGE + (FIRST_ENTRY + pick(s, s->range)) * 8;
 		e = at(s->cpu->vm, gpa);
 	}
 	__atomic_store_n(e, value, __ATOMIC_SEQ_CST);
@@ -508,9 +509,10 @@ static void random_store(struct storm *s)
 
 static uint64_t random_address(struct storm *s)
 {
-	uint64_t va = pick(s, 3) ? (FIRST_ENTRY + pick(s, 4)) << 39 : TOP | 300ull << 39;
+	uint64_t va = pick(s, 3) ? (FIRST_ENTRY + pick(s, s->range)) << 39 : TOP | 300ull << 39;
 
-	return va | pick(s, 4) << 30 | pick(s, 4) << 21 | pick(s, 4) << 12 | pick(s, 4) << 3;
+	return va | pick(s, s->range) << 30 | pick(s, s->range) << 21 |
+	       pick(s, s->range) << 12 | pick(s, s->range) << 3;
 }
 
 /* An access, until it ends in one of the ways there are. */
@@ -620,6 +622,7 @@ static void run_storm(struct vm *vm, struct storm *s, uint64_t seed)
 	for (i = 0; i < NR_CPUS; i++) {
 		s[i].random = seed * 0x9e3779b97f4a7c15 + i + 1;
 		s[i].cpu = &vm->cpu[i];
+		s[i].range = seed % 2 ? 8 : 3;
 		if (pthread_create(&thread[i], NULL, storm, &s[i]))
 			die("pthread_create");
 	}
