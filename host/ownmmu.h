@@ -181,6 +181,7 @@ enum ring1_fill {
  * struct ring1_want - what a fill found out
  * @gfn:	with RING1_WANT_FRAME
  * @write:	"; it is to be written
+ * @table:	"; it is a page table of the guest's
  * @present:	with RING1_REFUSED: the guest's entry is present
  * @nr_dirty:	guest tables in which accessed or dirty bits were set
  * @dirty:	their frames
@@ -188,6 +189,7 @@ enum ring1_fill {
 struct ring1_want {
 	gfn_t		gfn;
 	bool		write;
+	bool		table;
 	bool		present;
 	unsigned int	nr_dirty;
 	u32		dirty[RING1_LEVEL_ROOT];

@@ -206,8 +206,9 @@ static int fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 gva, u32 acces
 		switch (done) {
 		case RING1_WANT_FRAME:
 			r = ring1_frame_fill(vcpu, mmu, want->gfn, want->write);
+			/* A table where no memory is has no entries. */
 			if (!r)
-				return RING1_WANT_EMULATION;
+				return want->table ? RING1_REFUSED : RING1_WANT_EMULATION;
 			break;
 		case RING1_WANT_TWIN:
 			r = refill(vcpu, mmu);
