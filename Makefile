@@ -19,6 +19,8 @@
 #:   check-off  that the series leaves a kernel without RING1_GUEST and KVM_RING1 as it was:
 #:              builds one of the patched and one of the pristine tree, compares their code;
 #:              and that both options together compile; a quarter of an hour
+#:   mutants    that tests of the monitor find mistakes: makes those of tests/mutants/, one at
+#:              a time, and runs the test that each names; MUTANT='frames-*' selects
 #:   bench      operations and exits in nine environments, side by side: build/bench/report.md;
 #:              ENVIRONMENTS= PARTS= OPERATIONS= select, see Documentation/bench.rst
 #:   bench-quick
@@ -67,7 +69,7 @@ endif
 # Taken as written: a $ in a command is for the machine's shell.
 variables := GUEST_CMD HOST_CMD SMP MEM GUEST_MODE GUEST_KERNEL GUEST_APPEND HOST_APPEND SHARE \
 	HOST_KERNEL HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_EMULATOR HOST_GDB HOST_KVM \
-	RING1_CACHE KERNEL_VERSION V BATCH TEST TEST_SLOWNESS \
+	RING1_CACHE KERNEL_VERSION V BATCH TEST TEST_SLOWNESS MUTANT \
 	ENVIRONMENTS PARTS OPERATIONS EFFORT TREE RING1_DEBUG
 $(foreach v,$(variables),$(eval override $(v) := $$(value $(v))))
 export $(variables)
@@ -149,6 +151,9 @@ bench: guest modules launcher tests
 check-trap: guest modules launcher tests
 	$(rig)/judge/run-tests tests/batches/trap
 
+mutants: guest modules launcher tests
+	$(rig)/judge/mutants
+
 check-install: guest
 	$(rig)/build/need-packages mmdebstrap e2fsprogs
 	$(rig)/judge/run-tests tests/batches/install
@@ -174,5 +179,5 @@ clean:
 	rm -rf build
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
-	modules launcher tests check check-debug check-off check-trap check-install bench \
+	modules launcher tests check check-debug check-off check-trap check-install mutants bench \
 	bench-quick install uninstall graft reference clean debug-host

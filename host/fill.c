@@ -46,6 +46,12 @@ static bool is_large(u64 entry, unsigned int level)
 	return entry & _PAGE_PSE && (level == 2 || level == 3);
 }
 
+/* Bits of a large entry's address that the processor wants to be 0; bit 12 is PAT. */
+static bool is_misaligned(u64 entry, unsigned int level)
+{
+	return is_large(entry, level) && entry & GENMASK_ULL(11 + 9 * (level - 1), 13);
+}
+
 /* The guest's table, as long as the lock is held; NULL if its frame is not known. */
 static u64 *guest_table(struct ring1_mmu *mmu, u64 gfn)
 {
@@ -90,6 +96,8 @@ static u64 large_entry(struct ring1_mmu *mmu, u64 e, unsigned int level)
 	u64 gfn = gfn_of(e) & ~((1ull << 9 * (level - 1)) - 1);
 	void *table = NULL;
 
+	if (is_misaligned(e, level))
+		return 0;
 	if (level == 2) {
 		struct ring1_block *block = ring1_block_of(mmu, gfn);
 
@@ -241,11 +249,14 @@ enum ring1_fill ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
 
 	lockdep_assert_held(&mmu->lock);
 	want->present = false;
+	want->table = false;
 	want->nr_dirty = 0;
 	for (;;) {
 		table = guest_table(mmu, twin->gfn);
-		if (!table)
+		if (!table) {
+			want->table = true;
 			return want_frame(want, twin->gfn, false);
+		}
 		if (!twin->chained) {
 			r = ring1_twin_chain(mmu, twin, want);
 			if (r != RING1_FILLED)
@@ -269,6 +280,9 @@ enum ring1_fill ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
 			return RING1_WANT_TWIN;
 		twin = child;
 	}
+	/* The emulator tells the guest that it is a reserved bit. */
+	if (is_misaligned(e, twin->level))
+		return RING1_WANT_EMULATION;
 	want->present = true;
 	r = judge(v, rights, nx, access);
 	if (r != RING1_FILLED)

@@ -63,8 +63,7 @@ long ring1_hc_vcpu_unregister(struct kvm_vcpu *vcpu)
 {
 	if (!ring1_is_pv(to_ring1(vcpu)))
 		return -ENOENT;
-	ring1_pv_stop(to_ring1(vcpu));
-	ring1_root_unregister(to_ring1(vcpu));
+	ring1_paging_stop(to_ring1(vcpu));
 	return 0;
 }
 

@@ -185,6 +185,7 @@ enum ring1_fill {
  * struct ring1_want - what a fill found out
  * @gfn:	with RING1_WANT_FRAME
  * @write:	"; it is to be written
+ * @table:	"; it is a page table of the guest's
  * @present:	with RING1_REFUSED: the guest's entry is present
  * @nr_dirty:	frames of the guest that were written: tables in which accessed or dirty bits
  *		were set, and its bitmap
@@ -193,6 +194,7 @@ enum ring1_fill {
 struct ring1_want {
 	gfn_t		gfn;
 	bool		write;
+	bool		table;
 	bool		present;
 	unsigned int	nr_dirty;
 	u64		dirty[2 * RING1_LEVEL_ROOT];

@@ -225,8 +225,9 @@ static int fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 gva, u32 acces
 		switch (done) {
 		case RING1_WANT_FRAME:
 			r = ring1_frame_fill(vcpu, mmu, want->gfn, want->write);
+			/* A table where no memory is has no entries. */
 			if (!r)
-				return RING1_WANT_EMULATION;
+				return want->table ? RING1_REFUSED : RING1_WANT_EMULATION;
 			break;
 		case RING1_WANT_TWIN:
 			r = refill(vcpu, mmu);
@@ -356,6 +357,16 @@ long ring1_paging_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64
 	if (!own_mmu)
 		return -EOPNOTSUPP;
 	return ring1_root_register(vcpu, kernel_root, live, nr_gfns);
+}
+
+/**
+ * ring1_paging_stop - the vCPU's kernel is gone, or about to go
+ * @v:	not in the guest
+ */
+void ring1_paging_stop(struct vcpu_ring1 *v)
+{
+	ring1_pv_stop(v);
+	ring1_root_unregister(v);
 }
 
 static bool run_ops(struct vcpu_ring1 *v, struct ring1_mmu *mmu, unsigned int nr, bool irqoff)

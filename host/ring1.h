@@ -341,6 +341,7 @@ bool ring1_paging_must_leave(struct vcpu_ring1 *v);
 int ring1_paging_supply(struct kvm_vcpu *vcpu);
 bool ring1_paging_fault_irqoff(struct kvm_vcpu *vcpu);
 int ring1_paging_fault(struct kvm_vcpu *vcpu);
+void ring1_paging_stop(struct vcpu_ring1 *v);
 long ring1_paging_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns);
 long ring1_paging_sync(struct kvm_vcpu *vcpu, bool irqoff, unsigned int nr, u64 addr, u32 access);
 long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root);

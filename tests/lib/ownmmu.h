@@ -80,13 +80,13 @@ static inline int64_t sync_address(struct cpu *c, uint64_t addr, uint32_t error)
 /*
  * In ring 3, with the registers in c->regs; each #PF that is the monitor's is served, as a
  * guest kernel does. What it ended with is in the normal frame, which is free, if it was an
- * entry point.
+ * entry point. The same #PF again and again is one that the monitor cannot help with.
  */
 static inline enum stop go_served_at(struct cpu *c, uint64_t rip)
 {
-	int tries = 64 * 1024;
+	int tries = 64 * 1024, again = 0;
+	struct ring1_frame f, last = { };
 	struct kvm_regs regs;
-	struct ring1_frame f;
 	enum stop stop;
 
 	while (tries--) {
@@ -95,7 +95,9 @@ static inline enum stop go_served_at(struct cpu *c, uint64_t rip)
 		if (stop != ENTRY_USER)
 			return stop;
 		f = take(c);
-		if (f.vector != 14 || sync_address(c, f.payload, f.error)) {
+		again = f.ip == last.ip && f.payload == last.payload ? again + 1 : 0;
+		last = f;
+		if (f.vector != 14 || again == 4 || sync_address(c, f.payload, f.error)) {
 			c->regs = regs;
 			return stop;
 		}

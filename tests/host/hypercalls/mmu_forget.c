@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Claim:    mmu_forget() drops what the monitor has of a root's user half: its tables are live
- *           no more, and what is used again is read anew; the kernel's root cannot be
+ * Claim:    mmu_forget() drops what the monitor has of a root's user half: the tables below it
+ *           are live no more, and what is used again is read anew; the kernel's root cannot be
  *           forgotten, and what is no root can be, without effect
  * How:      forgets roots in use and not in use, with tables of their own and shared ones,
  *           on one vCPU and while the other is on it
@@ -35,7 +35,7 @@ static bool no_table_is_live(struct vm *vm, uint64_t root)
 {
 	int level;
 
-	for (level = 1; level <= 4; level++)
+	for (level = 1; level <= 3; level++)
 		if (is_live(vm, gpa_of(vm, entry_in(vm, root, VA, level)))) {
 			printf("# a table of level %d is live\n", level);
 			return false;

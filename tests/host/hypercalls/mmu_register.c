@@ -194,7 +194,7 @@ TEST_F(own, the_bitmap_has_an_end)
 
 	memset(was, 0xa5, PAGE);
 	memcpy(at(self->vm, GPA_LIVE2), was, PAGE);
-	memset(at(self->vm, GPA_LIVE2), 0, 64);
+	memset(at(self->vm, GPA_LIVE2), 0, GPA_TABLES / PAGE / 8 + 8);
 	/* its last frame is the root's */
 	ASSERT_EQ(0, try(c, GPA_TABLES, GPA_LIVE2, GPA_TABLES / PAGE + 1, 0));
 	EXPECT_TRUE(works(c));

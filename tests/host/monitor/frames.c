@@ -596,10 +596,11 @@ TEST_F(frames, all_of_the_guest)
 /*
  * What runs all the while. A vCPU's loop reads the number that the VMM has published last, and
  * then the page: that has this number or a later one, or none. RDI is where the number is, RSI
- * the pages, RDX how many; it stops at a page that is older, or when R8 is not 0.
+ * the pages, RDX how many; it stops at a page that is older, or when there is something at R8.
+ * R9 counts, and is in memory at R11.
  */
 CODE(watch,
-	"1: mov (%r8), %rax\n test %rax, %rax\n jnz 9f\n"
+	"1: mov %r9, (%r11)\n mov (%r8), %rax\n test %rax, %rax\n jnz 9f\n"
 	"xor %ecx, %ecx\n mov %rsi, %rbp\n"
 	"2: mov (%rdi,%rcx,8), %rax\n mov (%rbp), %rbx\n"
 	"test %rbx, %rbx\n jz 3f\n"
@@ -611,30 +612,47 @@ CODE(watch,
 /* The numbers are in a page of the machine's own. */
 #define GPA_NUMBERS	(GPA_DATA + 0x10000)
 #define GPA_STOP	(GPA_DATA + 0x20000)
+#define GPA_BEAT	(GPA_DATA + 0x30000)
 
 struct runner {
 	struct cpu *cpu;
 	const char *code;
 	pthread_t thread;
 	enum stop stop;
-	uint64_t mmio;
-	bool failed;
+	uint64_t mmio, signals;
 };
 
-/* MMIO, where the slot is not there, reads as the largest number. */
+/* MMIO, where the slot is not there, reads as the largest number; signals are nothing to it. */
 static void *run_on(void *arg)
 {
 	struct runner *r = arg;
 	struct cpu *c = r->cpu;
 
 	r->stop = go_kernel(c, r->code);
-	while (r->stop == KVM(MMIO)) {
-		if (!c->run->mmio.is_write)
+	while (r->stop == KVM(MMIO) || r->stop == INTERRUPTED) {
+		if (r->stop == INTERRUPTED)
+			r->signals++;
+		else if (!c->run->mmio.is_write)
 			memset(c->run->mmio.data, 0xff, 8);
-		r->mmio++;
+		r->mmio += r->stop == KVM(MMIO);
 		r->stop = resume(c);
 	}
 	return NULL;
+}
+
+static volatile uint64_t *beat(FRAMES *self)
+{
+	return at(self->vm, GPA_BEAT);
+}
+
+/* Both have been round once, so that all that is there is in use. */
+static void wait_for_both(FRAMES *self)
+{
+	int i;
+
+	for (i = 0; i < NR_CPUS; i++)
+		if (!WITHIN_LIMIT(beat(self)[i]))
+			die("vCPU %d does not run", i);
 }
 
 static void start_watch(FRAMES *self, struct runner *r, uint64_t pages)
@@ -650,11 +668,14 @@ static void start_watch(FRAMES *self, struct runner *r, uint64_t pages)
 		c->regs.rsi = KVA;
 		c->regs.rdx = pages;
 		c->regs.r8 = KERNEL(GPA_STOP);
+		c->regs.r11 = KERNEL(GPA_BEAT + 8 * i);
+		beat(self)[i] = 0;
 		c->regs.r9 = c->regs.r10 = 0;
 		c->regs.rsp = kernel_stack(c);
 		if (pthread_create(&r[i].thread, NULL, run_on, &r[i]))
 			die("pthread_create");
 	}
+	wait_for_both(self);
 }
 
 static bool stop_watch(FRAMES *self, struct runner *r)
@@ -667,8 +688,8 @@ static bool stop_watch(FRAMES *self, struct runner *r)
 		const struct kvm_regs *regs = &r[i].cpu->regs;
 
 		pthread_join(r[i].thread, NULL);
-		printf("# vCPU %d: %llu looks, %llu without memory\n", i, regs->r9,
-		       (unsigned long long)r[i].mmio);
+		printf("# vCPU %d: %llu looks, %llu without memory, %llu signals\n", i, regs->r9,
+		       (unsigned long long)r[i].mmio, (unsigned long long)r[i].signals);
 		if (r[i].stop == STOPPED && !regs->r10 && regs->r9)
 			continue;
 		printf("# stopped with %#x: page %u had %#llx, published was %#llx\n", r[i].stop,
@@ -801,7 +822,7 @@ TEST_F_TIMEOUT(frames, watched_slots, 300)
 CODE(count,
 	"1: mov %rsi, %rbp\n xor %ecx, %ecx\n"
 	"2: incq (%rbp)\n add $4096, %rbp\n inc %ecx\n cmp %edx, %ecx\n jb 2b\n"
-	"inc %r9\n mov (%r8), %rax\n test %rax, %rax\n jz 1b\n" STOP);
+	"inc %r9\n mov %r9, (%r11)\n mov (%r8), %rax\n test %rax, %rax\n jz 1b\n" STOP);
 
 static void start_counters(FRAMES *self, struct runner *r, uint64_t pages)
 {
@@ -815,11 +836,14 @@ static void start_counters(FRAMES *self, struct runner *r, uint64_t pages)
 		c->regs.rsi = KVA + 64 * (i + 1);
 		c->regs.rdx = pages;
 		c->regs.r8 = KERNEL(GPA_STOP);
+		c->regs.r11 = KERNEL(GPA_BEAT + 8 * i);
+		beat(self)[i] = 0;
 		c->regs.r9 = 0;
 		c->regs.rsp = kernel_stack(c);
 		if (pthread_create(&r[i].thread, NULL, run_on, &r[i]))
 			die("pthread_create");
 	}
+	wait_for_both(self);
 }
 
 static bool stop_counters(FRAMES *self, struct runner *r, uint64_t pages)
@@ -831,14 +855,15 @@ static bool stop_counters(FRAMES *self, struct runner *r, uint64_t pages)
 	__atomic_store_n((uint64_t *)at(self->vm, GPA_STOP), 1, __ATOMIC_SEQ_CST);
 	for (i = 0; i < NR_CPUS; i++) {
 		pthread_join(r[i].thread, NULL);
-		printf("# vCPU %d: %llu rounds\n", i, r[i].cpu->regs.r9);
+		printf("# vCPU %d: %llu rounds, %llu signals, stopped with %#x\n", i,
+		       r[i].cpu->regs.r9, (unsigned long long)r[i].signals, r[i].stop);
 		ok &= r[i].stop == STOPPED && r[i].cpu->regs.r9;
 		for (j = 0; j < pages && ok; j++) {
 			is = *(uint64_t *)(self->memory + j * PAGE + 64 * (i + 1));
 			if (is == r[i].cpu->regs.r9)
 				continue;
-			printf("# stopped with %#x; page %llu has %llu\n", r[i].stop,
-			       (unsigned long long)j, (unsigned long long)is);
+			printf("# page %llu has %llu\n", (unsigned long long)j,
+			       (unsigned long long)is);
 			ok = false;
 		}
 	}

@@ -109,7 +109,7 @@ TEST_F(own, new_mappings_need_no_announcement)
 	int level;
 
 	for (level = 1; level <= 4; level++)
-		for (i = 0; i < 3; i++) {
+		for (i = 1; i < 4; i++) {
 			uint64_t user = VA + i * step[level - 1] + 0x123 * PAGE;
 			uint64_t kernel = KERNEL_EMPTY + i * step[level - 1] + 0x123 * PAGE;
 			uint64_t gpa = GPA_DATA + (level * 4 + i) * PAGE, was;
