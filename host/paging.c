@@ -87,7 +87,7 @@ bool ring1_paging_flushes_itself(struct kvm_vcpu *vcpu)
 
 /**
  * ring1_paging_prepare_run - decide between the two, and have a root ready
- * @v:	vCPU about to run; conf.bounce is set
+ * @v:	vCPU about to run; conf.bounce is set, and conf.cr3 for KVM's MMU
  *
  * Context: IRQs off.
  * Return: false if a root is wanting, and ring1_paging_supply() is to be called.
@@ -100,11 +100,8 @@ bool ring1_paging_prepare_run(struct vcpu_ring1 *v)
 		vcpu_clear_mmio_info(&v->vcpu, MMIO_GVA_ANY);
 	v->mmu = mmu;
 	v->conf->own_mmu = false;
-	if (!mmu) {
-		v->conf->cr3 = __pa(v->region.root) |
-			       (cr4_read_shadow() & X86_CR4_PCIDE ? RING1_GUEST_PCID : 0);
+	if (!mmu)
 		return true;
-	}
 	if (!ring1_root_choose(v, mmu))
 		return false;
 	v->conf->own_mmu = v->conf->bounce && v->announces;

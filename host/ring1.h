@@ -144,7 +144,6 @@ struct vcpu_ring1 {
 	/* Own MMU, if the run is on it. What CR3 holds, NULL if to be chosen; see root.c. */
 	struct ring1_mmu	*mmu;
 	struct ring1_twin	*top;
-	hpa_t			top_pa;
 	struct ring1_twin	*throwaway;
 	struct list_head	tops;
 	unsigned int		nr_tops;

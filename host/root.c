@@ -165,12 +165,10 @@ static void use_top(struct vcpu_ring1 *v, struct ring1_twin *top, u64 gpa)
 	struct ring1_root_slot *slot = slot_of(v, top->gfn);
 
 	v->top = top;
-	v->top_pa = __pa(top->hw);
-	v->conf->cr3 = cr3_of(top);
 	if (top->root->throwaway || top->gfn == NO_GFN)
 		return;
 	/* The vCPU is not in the guest. */
-	slot->cr3 = v->conf->cr3;
+	slot->cr3 = cr3_of(top);
 	slot->tag = gpa;
 }
 
@@ -230,6 +228,8 @@ bool ring1_root_choose(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
 		if (top)
 			use_top(v, top, gpa);
 	}
+	if (top)
+		v->conf->cr3 = cr3_of(top);
 	v->announces = top && !top->root->throwaway;
 	raw_spin_unlock_irqrestore(&mmu->lock, flags);
 	return top;
@@ -253,7 +253,6 @@ void ring1_root_exited(struct vcpu_ring1 *v, u64 cr3)
 	top = (struct ring1_twin *)page_private(pfn_to_page(pfn));
 	if (KVM_BUG_ON(!top || top->v != v || top->level != RING1_LEVEL_TOP, v->vcpu.kvm))
 		return;
-	v->top_pa = PFN_PHYS(pfn);
 	v->conf->cr3 = cr3;
 	v->vcpu.arch.cr3 = (u64)top->gfn << PAGE_SHIFT;
 	WRITE_ONCE(v->top, top);

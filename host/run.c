@@ -93,6 +93,7 @@ static void prepare_run(struct vcpu_ring1 *v)
 	}
 	WARN_ON_ONCE(low & BIT_ULL(RING1_NMI_NOTE_BIT));
 	v->conf->cr3_high = (cr3 - low) | (pcid ? X86_CR3_PCID_NOFLUSH : 0);
+	v->conf->cr3 = __pa(v->region.root) | (pcid ? RING1_GUEST_PCID : 0);
 	v->conf->bounce = ring1_is_pv(v) && !v->vcpu.guest_debug;
 	v->conf->bounce_pf = v->conf->bounce && v->setup.flags & RING1_SETUP_BOUNCE_PF &&
 			     ring1_paging_features() & RING1_FEATURE_BOUNCE_PF;

@@ -82,12 +82,28 @@ bool ring1_region_contains(gva_t gva)
 
 static unsigned int features;
 
-unsigned int ring1_mmu_features(void)
+unsigned int ring1_paging_features(void)
 {
 	return features;
 }
 
-void ring1_mmu_sync_root(struct vcpu_ring1 *v) { }
+bool ring1_paging_prepare_run(struct vcpu_ring1 *v)
+{
+	return true;
+}
+
+void ring1_paging_prepare_enter(struct vcpu_ring1 *v) { }
+void ring1_paging_finish_exit(struct vcpu_ring1 *v) { }
+
+bool ring1_paging_must_leave(struct vcpu_ring1 *v)
+{
+	return false;
+}
+
+bool ring1_paging_fault_irqoff(struct kvm_vcpu *vcpu)
+{
+	return false;
+}
 void ring1_segments_check(struct vcpu_ring1 *v) { }
 void ring1_cancel_injection(struct kvm_vcpu *vcpu) { }
 void ring1_event_recheck(struct vcpu_ring1 *v) { }
