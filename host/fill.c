@@ -270,8 +270,10 @@ enum ring1_fill ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
 		nx |= !!(e & _PAGE_NX);
 		if (twin->level == 1 || is_large(e, twin->level))
 			break;
-		if (gfn_of(e) >> 18 >= RING1_NR_GIBS || e & _PAGE_PSE)
+		if (gfn_of(e) >> 18 >= RING1_NR_GIBS || e & _PAGE_PSE) {
+			want->table = true;
 			return RING1_WANT_EMULATION;
+		}
 		r = set_bits(mmu, twin, &table[i], &e, _PAGE_ACCESSED, want);
 		if (r != RING1_FILLED)
 			return r;
@@ -281,8 +283,10 @@ enum ring1_fill ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
 		twin = child;
 	}
 	/* The emulator tells the guest that it is a reserved bit. */
-	if (is_misaligned(e, twin->level))
+	if (is_misaligned(e, twin->level)) {
+		want->table = true;
 		return RING1_WANT_EMULATION;
+	}
 	want->present = true;
 	r = judge(v, rights, nx, access);
 	if (r != RING1_FILLED)

@@ -185,7 +185,8 @@ enum ring1_fill {
  * struct ring1_want - what a fill found out
  * @gfn:	with RING1_WANT_FRAME
  * @write:	"; it is to be written
- * @table:	"; it is a page table of the guest's
+ * @table:	"; it is a page table of the guest's. With RING1_WANT_EMULATION: an entry
+ *		cannot be used, and the emulator will find the same
  * @present:	with RING1_REFUSED: the guest's entry is present
  * @nr_dirty:	frames of the guest that were written: tables in which accessed or dirty bits
  *		were set, and its bitmap

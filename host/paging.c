@@ -395,6 +395,8 @@ static int fill_for_sync(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 addr,
 	r = fill(vcpu, mmu, addr, access, &want);
 	if (r == RING1_FILLED || r == RING1_REFUSED)
 		return r;
+	if (r == RING1_WANT_EMULATION && want.table)
+		return RING1_REFUSED;
 	if (access & PFERR_USER_MASK)
 		WRITE_ONCE(v->shared->pf_exit, 1);
 	return RING1_FILLED;

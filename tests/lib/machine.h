@@ -635,8 +635,11 @@ static inline void poke(struct cpu *c, uint64_t gpa, uint64_t value)
 	c->regs.rax = value;
 	if (go_kernel(c, code_poke) != STOPPED)
 		die("poke at %#llx", (long long)gpa);
-	if (wants_own_mmu())
-		announce(c, gpa & -8ull, 1);
+	if (!wants_own_mmu())
+		return;
+	/* From a vCPU that is not registered, nothing is to be announced. */
+	c->page->mmu_op[0] = RING1_MMU_OP(gpa & -8ull, 1);
+	HYPERCALL(c, MMU_SYNC, 1, 0, 0);
 }
 
 static inline uint64_t peek(struct cpu *c, uint64_t gva)

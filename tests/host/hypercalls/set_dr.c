@@ -72,7 +72,7 @@ TEST_F(pv, not_in_the_switcher)
 			set_dr(c, 3, RING1_SLOT_BASE - 4);
 			set_dr(c, 7, DR7_FIXED | ENABLE(0) | ENABLE(1) | ENABLE(2) | ENABLE(3) |
 			       ACCESS_8(0) | ACCESS_8(1) | ACCESS_8(2) | ACCESS_8(3));
-			ASSERT_EQ(1, HYPERCALL(c, ABI_VERSION));
+			ASSERT_EQ(RING1_ABI_VERSION, HYPERCALL(c, ABI_VERSION));
 			ASSERT_EQ(ENTRY_USER, go_user(c, code_user_ud2));
 			EXPECT_EQ(6, take(c).vector);
 			ASSERT_EQ(ENTRY_SYSCALL64, go_user(c, code_user_syscall));

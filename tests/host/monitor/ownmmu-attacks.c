@@ -458,7 +458,7 @@ TEST_F(own, the_hosts_memory)
 struct storm {
 	struct cpu *cpu;
 	uint64_t *pool;
-	uint64_t range;			/* entries used of each table: few lead through more often */
+	uint64_t range;		/* entries used of each table; few lead through more often */
 	uint64_t random;
 	unsigned long stops[4];
 	bool failed;

@@ -89,7 +89,9 @@ TEST_F(pv, ldt_of_another_thread)
 	c->regs.rcx = LDT_SELECTOR;
 	c->regs.rdi = KERNEL(GPA_DATA);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, load_ldts, at(self->vm, GPA_DATA)));
-	EXPECT_EQ(STOPPED, go_kernel(c, look_for_ldt));
+	EXPECT_EQ(STOPPED, go_kernel(c, look_for_ldt))
+		TH_LOG("vector %u, error code %#x, at %#llx", c->page->frame[0].vector,
+		       c->page->frame[0].error, c->page->frame[0].payload);
 	EXPECT_EQ(0, c->regs.rbx);
 	EXPECT_EQ(0, pthread_join(thread, NULL));
 }
