@@ -19,6 +19,11 @@
 #define ring1_debug		IS_ENABLED(CONFIG_KVM_RING1_DEBUG)
 #define ring1_assert(condition)	WARN_ON_ONCE(ring1_debug && !(condition))
 
+struct ring1_mmu;
+struct ring1_region;
+struct ring1_root_slot;
+struct ring1_twin;
+
 /**
  * struct ring1_mm - slot 256 of one VMM process
  * @list:	in the list of all (region.c)
@@ -29,11 +34,6 @@
  * @used:	regions that a vCPU has
  * @region:	all that there are, from the first on; those not in use are empty
  */
-struct ring1_region;
-struct ring1_mmu;
-struct ring1_root_slot;
-struct ring1_twin;
-
 struct ring1_mm {
 	struct list_head	list;
 	struct mm_struct	*mm;

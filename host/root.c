@@ -15,9 +15,11 @@
 
 #define MAX_TOPS	64		/* of a vCPU */
 #define MAX_ROOTS	4096
+/* Frames that the bitmap may have beside twice those of the guest's memory. */
+#define LIVE_SLACK	(64ull * 8 * PAGE_SIZE)
 #define NO_GFN		U32_MAX		/* no memory there */
 /* RING1_REF() has 32 bits; what a twin and its page take is 10 KiB of the VMM's memory. */
-#define MAX_TWINS	(1u << 22)
+#define MAX_TWINS	BIT(22)
 
 /* Twins beside those that the size of the guest's memory asks for. */
 #define QUOTA_BASE	1024
@@ -78,6 +80,7 @@ static void kill_top(struct ring1_mmu *mmu, struct ring1_twin *top)
 	list_del(&top->of_vcpu);
 	v->nr_tops--;
 	ring1_twin_kill(mmu, top);
+	/* Pairs with ring1_root_exited(). */
 	smp_mb();
 	if (READ_ONCE(v->top) == top)
 		WRITE_ONCE(v->top, NULL);
@@ -509,9 +512,11 @@ int ring1_root_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr
 	int r;
 
 	if (!kvm_is_visible_gfn(vcpu->kvm, gpa_to_gfn(kernel_root)) ||
-	    gpa_to_gfn(kernel_root) >> 18 >= RING1_NR_GIBS ||
-	    nr_gfns > end_of_memory(vcpu->kvm))
+	    gpa_to_gfn(kernel_root) >> 18 >= RING1_NR_GIBS)
 		return -EFAULT;
+	/* The bitmap is pinned: a guest does not choose how much that is. */
+	if (nr_gfns > LIVE_SLACK + 2 * end_of_memory(vcpu->kvm))
+		return -ENOMEM;
 	r = pin_live(vcpu, live, nr_gfns, &page, &map);
 	if (r)
 		return r;
@@ -525,7 +530,8 @@ int ring1_root_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr
 	/* Who runs on trees that are gone comes out, and they can be used again. */
 	kvm_make_all_cpus_request(vcpu->kvm, KVM_REQ_TLB_FLUSH);
 	r = ring1_twins_refill(mmu, vcpu);
-	if (r || !publish(vcpu, mmu, gpa_to_gfn(kernel_root), page, map, gpa_to_gfn(live), nr_gfns)) {
+	if (r || !publish(vcpu, mmu, gpa_to_gfn(kernel_root), page, map, gpa_to_gfn(live),
+			  nr_gfns)) {
 		r = -ENOMEM;
 		if (!vm->mmu) {
 			ring1_twins_free(mmu);

@@ -169,7 +169,8 @@ struct ring1_setup {
  * @pf_exit:	not 0: the next #PF of ring 3 exits, which sets it to 0. The guest or
  *		the monitor sets it where only the monitor can do something about the
  *		fault. It decides who looks first, nothing else
- * @reserved0:	of a later version
+ * @reserved:	of a later version
+ * @reserved0:	"
  * @frame:	one frame per event class
  * @reserved1:	of a later version
  * @setup:	read by vcpu_register()

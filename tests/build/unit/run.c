@@ -104,6 +104,7 @@ bool ring1_paging_fault_irqoff(struct kvm_vcpu *vcpu)
 {
 	return false;
 }
+
 void ring1_segments_check(struct vcpu_ring1 *v) { }
 void ring1_cancel_injection(struct kvm_vcpu *vcpu) { }
 void ring1_event_recheck(struct vcpu_ring1 *v) { }
