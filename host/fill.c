@@ -120,12 +120,17 @@ static void map(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, 
 	ring1_twin_set(mmu, twin, i, leaf_entry(frame, e));
 }
 
-/* Neighbours that the guest has used before, and that cost a fault each otherwise. */
+/*
+ * Neighbours that the guest has used before, and that cost a fault each otherwise: with the
+ * first one of a group. Later ones come from faults of the guest's own.
+ */
 static void map_around(struct ring1_mmu *mmu, struct ring1_twin *twin, const u64 *table,
 		       unsigned int i)
 {
 	unsigned int first = round_down(i, RING1_GROUP), j;
 
+	if (hweight16(twin->used[i / BITS_PER_LONG] >> (first % BITS_PER_LONG)) > 1)
+		return;
 	for (j = first; j < first + RING1_GROUP; j++) {
 		u64 e = READ_ONCE(table[j]), frame;
 
@@ -228,29 +233,33 @@ static enum ring1_fill fill_large(struct ring1_mmu *mmu, struct ring1_twin *twin
 	return RING1_FILLED;
 }
 
-/**
- * ring1_fill - make an address accessible, if the guest's tables allow it
- * @v:		vCPU in an exit, with a top
- * @mmu:	locked
- * @gva:	canonical address
- * @access:	X86_PF_WRITE, _USER, _INSTR, RING1_ACCESS_SMAP
- * @want:	out: what is missing
- *
- * Return: RING1_*.
- */
-enum ring1_fill ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva, u32 access,
-			   struct ring1_want *want)
+/* Down to the lowest twin that is there. What leads to it is what the guest's entries say. */
+static struct ring1_twin *skip(struct ring1_twin *twin, u64 gva, u64 *rights, bool *nx)
 {
-	struct ring1_twin *twin = root_for(v, mmu, gva), *child;
-	bool write = access & ACCESS_W, nx = false;
-	u64 rights = RIGHTS, *table, e, frame;
+	while (twin->level > 1) {
+		unsigned int i = index_of(gva, twin->level);
+
+		if (!twin->hw[i] || !twin->child[i])
+			break;
+		*rights &= twin->hw[i];
+		*nx |= !!(twin->hw[i] & _PAGE_NX);
+		twin = twin->child[i];
+	}
+	return twin;
+}
+
+static enum ring1_fill fill_from(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
+				 struct ring1_twin *twin, u64 rights, bool nx, u64 gva, u32 access,
+				 struct ring1_want *want)
+{
+	bool write = access & ACCESS_W;
+	struct ring1_twin *child;
+	u64 *table, e, frame;
 	enum ring1_fill r;
 	unsigned int i;
 
-	lockdep_assert_held(&mmu->lock);
 	want->present = false;
 	want->table = false;
-	want->nr_dirty = 0;
 	for (;;) {
 		table = guest_table(mmu, twin->gfn);
 		if (!table) {
@@ -305,6 +314,35 @@ enum ring1_fill ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
 	map(mmu, twin, i, e, frame);
 	map_around(mmu, twin, table, i);
 	return RING1_FILLED;
+}
+
+/**
+ * ring1_fill - make an address accessible, if the guest's tables allow it
+ * @v:		vCPU in an exit, with a top
+ * @mmu:	locked
+ * @gva:	canonical address
+ * @access:	X86_PF_WRITE, _USER, _INSTR, RING1_ACCESS_SMAP
+ * @want:	out: what is missing
+ *
+ * Rights that the guest adds are not announced: what is refused is looked at from the root.
+ *
+ * Return: RING1_*.
+ */
+enum ring1_fill ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva, u32 access,
+			   struct ring1_want *want)
+{
+	struct ring1_twin *root = root_for(v, mmu, gva), *twin;
+	u64 rights = RIGHTS;
+	bool nx = false;
+	enum ring1_fill r;
+
+	lockdep_assert_held(&mmu->lock);
+	want->nr_dirty = 0;
+	twin = skip(root, gva, &rights, &nx);
+	r = fill_from(v, mmu, twin, rights, nx, gva, access, want);
+	if (r == RING1_REFUSED && twin != root)
+		r = fill_from(v, mmu, root, RIGHTS, false, gva, access, want);
+	return r;
 }
 
 /* Bring an entry that is used in step with the guest's. Rights that were taken go. */

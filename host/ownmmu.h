@@ -198,7 +198,7 @@ struct ring1_want {
 	bool		table;
 	bool		present;
 	unsigned int	nr_dirty;
-	u64		dirty[2 * RING1_LEVEL_ROOT];
+	u64		dirty[4 * RING1_LEVEL_ROOT];
 };
 
 static inline struct ring1_mmu *ring1_mmu_of(struct kvm *kvm)
