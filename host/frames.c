@@ -32,7 +32,7 @@ static void free_gib(struct ring1_gib *gib)
 
 	for (i = 0; i < PTRS_PER_PMD; i++)
 		if (gib->block[i]) {
-			free_page((unsigned long)gib->block[i]->hw);
+			free_page((unsigned long)__va(gib->hw[i] & RING1_FRAME_MASK));
 			kfree(gib->block[i]);
 		}
 	free_page((unsigned long)gib->hw);
@@ -69,33 +69,35 @@ static struct ring1_gib *make_gib(struct ring1_mmu *mmu, u64 gfn)
 	return old ?: gib;
 }
 
-static struct ring1_block *make_block(struct ring1_mmu *mmu, u64 gfn)
+static bool make_block(struct ring1_mmu *mmu, u64 gfn)
 {
-	struct ring1_block *block = ring1_block_of(mmu, gfn), *old;
 	unsigned int i = gfn >> 9 & (PTRS_PER_PMD - 1);
+	struct ring1_block *block;
 	struct ring1_gib *gib;
+	u64 *map;
 
-	if (block)
-		return block;
+	if (ring1_block_of(mmu, gfn))
+		return true;
 	gib = make_gib(mmu, gfn);
 	if (!gib)
-		return NULL;
+		return false;
+	BUILD_BUG_ON(sizeof(*block) != PAGE_SIZE);
 	block = kzalloc(sizeof(*block), GFP_KERNEL_ACCOUNT);
-	if (!block)
-		return NULL;
-	block->hw = new_table();
-	if (!block->hw) {
-		kfree(block);
-		return NULL;
+	map = new_table();
+	if (block && map) {
+		raw_spin_lock_irq(&mmu->lock);
+		if (!gib->block[i]) {
+			WRITE_ONCE(gib->hw[i], __pa(map) | TABLE_FLAGS);
+			/* Whoever finds the block finds its frame map. */
+			smp_store_release(&gib->block[i], block);
+			map = NULL;
+			block = NULL;
+		}
+		raw_spin_unlock_irq(&mmu->lock);
 	}
-	old = cmpxchg(&gib->block[i], NULL, block);
-	if (old) {
-		free_page((unsigned long)block->hw);
-		kfree(block);
-		return old;
-	}
-	WRITE_ONCE(gib->hw[i], __pa(block->hw) | TABLE_FLAGS);
-	return block;
+	free_page((unsigned long)map);
+	kfree(block);
+	return ring1_block_of(mmu, gfn);
 }
 
 static struct ring1_link *link_of(struct ring1_mmu *mmu, u32 ref)
@@ -169,19 +171,21 @@ static bool unmap_some(struct ring1_mmu *mmu, struct ring1_block *block, unsigne
  * Take bits from frame map entries, and away what maps them. Interrupts come on again
  * between batches: a frame may be mapped by many processes.
  */
-static void take_frames(struct ring1_mmu *mmu, struct ring1_block *block, unsigned int first,
-			unsigned int last, u64 bits)
+static void take_frames(struct ring1_mmu *mmu, u64 first_gfn, u64 last_gfn, u64 bits)
 {
-	unsigned int i = first, budget;
+	struct ring1_block *block = ring1_block_of(mmu, first_gfn);
+	unsigned int i = first_gfn & (PTRS_PER_PTE - 1), last = last_gfn & (PTRS_PER_PTE - 1);
+	u64 *map = ring1_map_of(mmu, first_gfn);
+	unsigned int budget;
 
 	raw_spin_lock_irq(&mmu->lock);
 	mmu->taking++;
 	while (i <= last) {
 		budget = UNMAP_BATCH;
 		for (; i <= last; i++) {
-			if (!(block->hw[i] & bits) && !block->users[i])
+			if (!(map[i] & bits) && !block->users[i])
 				continue;
-			WRITE_ONCE(block->hw[i], block->hw[i] & ~bits);
+			WRITE_ONCE(map[i], map[i] & ~bits);
 			if (!unmap_some(mmu, block, i, &budget))
 				break;
 		}
@@ -198,16 +202,13 @@ static void forget_range(struct ring1_mmu *mmu, u64 first, u64 end)
 
 	end = min_t(u64, end, (u64)RING1_NR_GIBS << 18);
 	for (gfn = first; gfn < end; gfn = next) {
-		struct ring1_block *block = ring1_block_of(mmu, gfn);
-
 		if (!ring1_gib_of(mmu, gfn)) {
 			next = ALIGN(gfn + 1, 1u << 18);
 			continue;
 		}
 		next = min_t(u64, ALIGN(gfn + 1, PTRS_PER_PTE), end);
-		if (block)
-			take_frames(mmu, block, gfn & (PTRS_PER_PTE - 1),
-				    (next - 1) & (PTRS_PER_PTE - 1), ~0ull);
+		if (ring1_block_of(mmu, gfn))
+			take_frames(mmu, gfn, next - 1, ~0ull);
 	}
 }
 
@@ -278,7 +279,7 @@ static bool set_frame(struct kvm *kvm, struct ring1_mmu *mmu, gfn_t gfn, kvm_pfn
 		      bool writable, unsigned long seq)
 {
 	struct ring1_block *block = ring1_block_of(mmu, gfn);
-	u64 *hw = &block->hw[gfn & (PTRS_PER_PTE - 1)];
+	u64 *hw = &ring1_map_of(mmu, gfn)[gfn & (PTRS_PER_PTE - 1)];
 	u64 frame = pfn << PAGE_SHIFT | (writable ? FRAME_RW : FRAME_RO);
 	unsigned int all = UINT_MAX;
 	bool ok;
@@ -293,7 +294,7 @@ static bool set_frame(struct kvm *kvm, struct ring1_mmu *mmu, gfn_t gfn, kvm_pfn
 		}
 		WRITE_ONCE(*hw, *hw | frame);
 		if (writable)
-			block->writable = true;
+			__set_bit(gfn >> 9 & (PTRS_PER_PMD - 1), ring1_gib_of(mmu, gfn)->writable);
 	}
 	raw_spin_unlock_irq(&mmu->lock);
 	return ok;
@@ -390,6 +391,20 @@ int ring1_frame_fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, gfn_t gfn, bo
 	return 1;
 }
 
+/* Since the last time that somebody asked. */
+static bool was_writable(struct ring1_mmu *mmu, u64 gfn)
+{
+	struct ring1_gib *gib = ring1_gib_of(mmu, gfn);
+	bool was;
+
+	if (!gib)
+		return false;
+	raw_spin_lock_irq(&mmu->lock);
+	was = __test_and_clear_bit(gfn >> 9 & (PTRS_PER_PMD - 1), gib->writable);
+	raw_spin_unlock_irq(&mmu->lock);
+	return was;
+}
+
 /**
  * ring1_frames_log - take write access where a slot logs dirty frames
  * @vcpu:	about to enter; it flushes then
@@ -414,12 +429,9 @@ void ring1_frames_log(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu)
 			continue;
 		for (gfn = round_down(slot->base_gfn, PTRS_PER_PTE);
 		     gfn < slot->base_gfn + slot->npages; gfn += PTRS_PER_PTE) {
-			struct ring1_block *block = ring1_block_of(mmu, gfn);
-
-			if (!block || !READ_ONCE(block->writable))
-				continue;
-			WRITE_ONCE(block->writable, false);
-			take_frames(mmu, block, 0, PTRS_PER_PTE - 1, _PAGE_RW | _PAGE_DIRTY);
+			if (was_writable(mmu, gfn))
+				take_frames(mmu, gfn, gfn + PTRS_PER_PTE - 1,
+					    _PAGE_RW | _PAGE_DIRTY);
 		}
 	}
 }

@@ -28,30 +28,29 @@
 #define RING1_GROUP		16		/* level-1 entries that are filled together */
 
 /**
- * struct ring1_block - 2 MiB of guest frames that have been touched
- * @hw:		frame map: host frame, P U A, W and D if it may be written; 0 if not known.
- *		It is a level-1 table as well, for large guest entries
+ * struct ring1_block - 2 MiB of guest frames that have been touched: a page
  * @users:	by frame: reference of the first twin entry that maps it, 0 if none does
  * @twins:	by frame: id of the first twin of the guest table in it
- * @writable:	an entry of @hw has had W since dirty logging looked last
- *
- * Lives as long as the VM: large entries point at @hw, and no list leads back to them.
  */
 struct ring1_block {
-	u64	*hw;
 	u32	users[PTRS_PER_PTE];
 	u32	twins[PTRS_PER_PTE];
-	bool	writable;
 };
 
 /**
  * struct ring1_gib - 1 GiB of guest frames
- * @hw:		level-2 table for 1G entries of the guest: its entries lead to blocks
- * @block:	those that exist
+ * @hw:		level-2 table for 1G entries of the guest. Its entries lead to the frame maps
+ *		of 2 MiB: host frame, P U A, W and D if it may be written; 0 if not known.
+ *		Each is a level-1 table as well, for 2M entries of the guest
+ * @block:	those that exist, once @hw has their frame map
+ * @writable:	frame maps in which an entry has had W since dirty logging looked last
+ *
+ * Frame maps live as long as the VM: large entries point at them, and no list leads back.
  */
 struct ring1_gib {
 	u64			*hw;
 	struct ring1_block	*block[PTRS_PER_PMD];
+	DECLARE_BITMAP(writable, PTRS_PER_PMD);
 };
 
 /**
@@ -172,7 +171,7 @@ struct ring1_mmu {
 	gfn_t			live_gfn;
 };
 
-enum ring1_fill {
+enum ring1_filled {
 	RING1_FILLED,
 	RING1_REFUSED,		/* the guest's own tables do not allow the access */
 	RING1_WANT_FRAME,	/* a guest frame is not in the frame map */
@@ -222,12 +221,21 @@ static inline struct ring1_block *ring1_block_of(struct ring1_mmu *mmu, u64 gfn)
 	return gib ? READ_ONCE(gib->block[gfn >> 9 & (PTRS_PER_PMD - 1)]) : NULL;
 }
 
+/* The frame map of the 2 MiB around a frame; NULL if there is none. */
+static inline u64 *ring1_map_of(struct ring1_mmu *mmu, u64 gfn)
+{
+	struct ring1_gib *gib = ring1_gib_of(mmu, gfn);
+	u64 entry = gib ? READ_ONCE(gib->hw[gfn >> 9 & (PTRS_PER_PMD - 1)]) : 0;
+
+	return entry ? __va(entry & RING1_FRAME_MASK) : NULL;
+}
+
 /* Entry of the frame map; 0 if the frame is not known. */
 static inline u64 ring1_frame_of(struct ring1_mmu *mmu, u64 gfn)
 {
-	struct ring1_block *block = ring1_block_of(mmu, gfn);
+	u64 *map = ring1_map_of(mmu, gfn);
 
-	return block ? block->hw[gfn & (PTRS_PER_PTE - 1)] : 0;
+	return map ? map[gfn & (PTRS_PER_PTE - 1)] : 0;
 }
 
 static inline bool ring1_frame_present(u64 frame)
@@ -250,7 +258,7 @@ void ring1_memory_reclaimed(struct kvm *kvm);
 void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 entry);
 void ring1_twin_clear(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i);
 void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin);
-enum ring1_fill ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
+enum ring1_filled ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
 				 struct ring1_want *want);
 void ring1_twin_unchain(struct ring1_mmu *mmu, struct ring1_twin *twin);
 void ring1_twins_bury(struct ring1_mmu *mmu, unsigned int budget);
@@ -262,7 +270,7 @@ int ring1_twins_setup(void);
 void ring1_twins_exit(void);
 
 /* fill.c */
-enum ring1_fill ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva, u32 access,
+enum ring1_filled ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva, u32 access,
 			   struct ring1_want *want);
 bool ring1_sync(struct ring1_mmu *mmu, u64 gpa, unsigned int nr, unsigned int *budget);
 

@@ -22,6 +22,8 @@ MODULE_PARM_DESC(own_mmu, "Let guests leave KVM's shadow paging for the module's
 
 /* Entries that an announcement may touch with interrupts off. */
 #define SYNC_BATCH	128
+/* Entries that it looks at in one go otherwise. */
+#define SYNC_SLICE	16u
 /* Entries of a process that is gone, likewise: most have fewer. */
 #define FORGET_BATCH	256
 /* Attempts at a fill before the guest tries again. */
@@ -189,10 +191,10 @@ static void mark_dirty(struct kvm *kvm, const struct ring1_want *want)
 			mark_page_dirty(kvm, want->dirty[i]);
 }
 
-static enum ring1_fill fill_irqoff(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
+static enum ring1_filled fill_irqoff(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
 				   u32 access, struct ring1_want *want)
 {
-	enum ring1_fill r = RING1_WANT_TWIN;
+	enum ring1_filled r = RING1_WANT_TWIN;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&mmu->lock, flags);
@@ -213,7 +215,7 @@ static int fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 gva, u32 acces
 	int r = 0, i;
 
 	for (i = 0; i < FILL_ATTEMPTS; i++) {
-		enum ring1_fill done = RING1_WANT_TWIN;
+		enum ring1_filled done = RING1_WANT_TWIN;
 
 		want->nr_dirty = 0;
 		if (ring1_root_choose(v, mmu))
@@ -366,6 +368,22 @@ void ring1_paging_stop(struct vcpu_ring1 *v)
 	ring1_root_unregister(v);
 }
 
+/* With interrupts on between slices, each bounded by the places that a table may have. */
+static void run_op(struct ring1_mmu *mmu, u64 gpa, unsigned int nr)
+{
+	unsigned int budget, n;
+
+	/* Cut at the end of the table, as the whole would be. */
+	nr = min_t(unsigned int, nr, (PAGE_SIZE - offset_in_page(gpa)) / sizeof(u64));
+	for (; nr; nr -= n, gpa += n * sizeof(u64)) {
+		n = min(nr, SYNC_SLICE);
+		budget = UINT_MAX;
+		raw_spin_lock_irq(&mmu->lock);
+		ring1_sync(mmu, gpa, n, &budget);
+		raw_spin_unlock_irq(&mmu->lock);
+	}
+}
+
 static bool run_ops(struct vcpu_ring1 *v, struct ring1_mmu *mmu, unsigned int nr, bool irqoff)
 {
 	unsigned int budget = SYNC_BATCH, i;
@@ -375,9 +393,10 @@ static bool run_ops(struct vcpu_ring1 *v, struct ring1_mmu *mmu, unsigned int nr
 	for (i = 0; i < nr && done; i++) {
 		u64 op = READ_ONCE(v->shared->mmu_op[i]);
 
-		/* One operation is bounded by the places that a table may have. */
-		if (!irqoff)
-			budget = UINT_MAX;
+		if (!irqoff) {
+			run_op(mmu, RING1_MMU_OP_GPA(op), RING1_MMU_OP_NR(op));
+			continue;
+		}
 		raw_spin_lock_irqsave(&mmu->lock, flags);
 		done = ring1_sync(mmu, RING1_MMU_OP_GPA(op), RING1_MMU_OP_NR(op), &budget);
 		raw_spin_unlock_irqrestore(&mmu->lock, flags);

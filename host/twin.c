@@ -152,7 +152,7 @@ static void thin(struct ring1_mmu *mmu, u32 id)
  * Return: RING1_FILLED; RING1_WANT_FRAME; RING1_WANT_RETRY if the table was linked to too
  * many places, and is to none now.
  */
-enum ring1_fill ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
+enum ring1_filled ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
 				 struct ring1_want *want)
 {
 	unsigned int n = 0;

@@ -43,7 +43,7 @@ static bool upper_ok(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned in
 		if (twin->level == 3 && table == __pa(gib->hw))
 			return true;
 		for (k = 0; twin->level == 2 && k < PTRS_PER_PMD; k++)
-			if (gib->block[k] && table == __pa(gib->block[k]->hw))
+			if (gib->block[k] && table == (gib->hw[k] & RING1_FRAME_MASK))
 				return true;
 	}
 	return false;

@@ -171,7 +171,6 @@ void __init ring1_mmu_init(void)
 	pv_ops.mmu.flush_tlb_user = ring1_flush_tlb;
 	pv_ops.mmu.flush_tlb_kernel = ring1_flush_tlb;
 	pv_ops.mmu.flush_tlb_one_user = ring1_flush_tlb_one_user;
-	pv_ops.mmu.read_cr2 = __PV_IS_CALLEE_SAVE(ring1_read_cr2);
 	pv_ops.mmu.write_cr2 = ring1_write_cr2;
 	pv_ops.mmu.read_cr3 = ring1_read_cr3;
 	pv_ops.mmu.write_cr3 = ring1_write_cr3;

@@ -82,6 +82,7 @@ void __init ring1_pv_init(void)
 	ring1_event_init();
 	ring1_cpu_init();
 	ring1_mmu_init();
+	pv_ops.mmu.read_cr2 = __PV_IS_CALLEE_SAVE(ring1_read_cr2);
 	ask_features();
 	ring1_register();
 	ring1_platform_init();
