@@ -60,7 +60,7 @@ static u64 *guest_table(struct ring1_mmu *mmu, u64 gfn)
 	return ring1_frame_present(frame) ? __va(frame & RING1_FRAME_MASK) : NULL;
 }
 
-static enum ring1_filled want_frame(struct ring1_want *want, u64 gfn, bool write)
+static enum ring1_need want_frame(struct ring1_want *want, u64 gfn, bool write)
 {
 	want->gfn = gfn;
 	want->write = write;
@@ -150,7 +150,7 @@ static struct ring1_twin *root_for(struct vcpu_ring1 *v, struct ring1_mmu *mmu, 
  * What the guest's entries, ANDed, say to the access. SMEP and SMAP are the host's, and on
  * if the processor has them; a guest that is refused by the hardware gets its fault.
  */
-static enum ring1_filled judge(struct vcpu_ring1 *v, u64 rights, bool nx, u32 access)
+static enum ring1_need judge(struct vcpu_ring1 *v, u64 rights, bool nx, u32 access)
 {
 	if (access & ACCESS_I && nx)
 		return RING1_REFUSED;
@@ -173,7 +173,7 @@ static enum ring1_filled judge(struct vcpu_ring1 *v, u64 rights, bool nx, u32 ac
  * Set bits in a guest entry. RING1_FILLED if they are set now; if somebody else wrote the
  * entry meanwhile, the guest's access is tried again, which finds what stands there then.
  */
-static enum ring1_filled set_bits(struct ring1_mmu *mmu, struct ring1_twin *twin, u64 *ptr, u64 *e,
+static enum ring1_need set_bits(struct ring1_mmu *mmu, struct ring1_twin *twin, u64 *ptr, u64 *e,
 				u64 bits, struct ring1_want *want)
 {
 	u64 old = *e;
@@ -214,7 +214,7 @@ static struct ring1_twin *descend(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
 	return child;
 }
 
-static enum ring1_filled fill_large(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i,
+static enum ring1_need fill_large(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i,
 				  u64 e, u64 gva, bool write, struct ring1_want *want)
 {
 	u64 pages = 1ull << 9 * (twin->level - 1);
@@ -246,14 +246,14 @@ static struct ring1_twin *skip(struct ring1_twin *twin, u64 gva, u64 *rights, bo
 	return twin;
 }
 
-static enum ring1_filled fill_from(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
+static enum ring1_need fill_from(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
 				 struct ring1_twin *twin, u64 rights, bool nx, u64 gva, u32 access,
 				 struct ring1_want *want)
 {
 	bool write = access & ACCESS_W;
 	struct ring1_twin *child;
 	u64 *table, e, frame;
-	enum ring1_filled r;
+	enum ring1_need r;
 	unsigned int i;
 
 	want->present = false;
@@ -326,13 +326,13 @@ static enum ring1_filled fill_from(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
  *
  * Return: RING1_*.
  */
-enum ring1_filled ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva, u32 access,
+enum ring1_need ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva, u32 access,
 			   struct ring1_want *want)
 {
 	struct ring1_twin *root = root_for(v, mmu, gva), *twin;
 	u64 rights = RIGHTS;
 	bool nx = false;
-	enum ring1_filled r;
+	enum ring1_need r;
 
 	lockdep_assert_held(&mmu->lock);
 	want->nr_dirty = 0;

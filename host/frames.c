@@ -367,6 +367,7 @@ int ring1_frame_fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, gfn_t gfn, bo
 	logs = kvm_slot_dirty_track_enabled(slot);
 
 	seq = READ_ONCE(kvm->mmu_invalidate_seq);
+	/* Before the VMM's page table is read, as KVM's own faults do. */
 	smp_rmb();
 	pfn = __gfn_to_pfn_memslot(slot, gfn, false, true, NULL, write, &writable, &hva);
 	if (is_error_noslot_pfn(pfn))

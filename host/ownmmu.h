@@ -171,7 +171,7 @@ struct ring1_mmu {
 	gfn_t			live_gfn;
 };
 
-enum ring1_filled {
+enum ring1_need {
 	RING1_FILLED,
 	RING1_REFUSED,		/* the guest's own tables do not allow the access */
 	RING1_WANT_FRAME,	/* a guest frame is not in the frame map */
@@ -202,6 +202,7 @@ struct ring1_want {
 
 static inline struct ring1_mmu *ring1_mmu_of(struct kvm *kvm)
 {
+	/* Whole, see ring1_root_register(). */
 	return smp_load_acquire(&to_kvm_ring1(kvm)->mmu);
 }
 
@@ -258,7 +259,7 @@ void ring1_memory_reclaimed(struct kvm *kvm);
 void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 entry);
 void ring1_twin_clear(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i);
 void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin);
-enum ring1_filled ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
+enum ring1_need ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
 				 struct ring1_want *want);
 void ring1_twin_unchain(struct ring1_mmu *mmu, struct ring1_twin *twin);
 void ring1_twins_bury(struct ring1_mmu *mmu, unsigned int budget);
@@ -270,7 +271,7 @@ int ring1_twins_setup(void);
 void ring1_twins_exit(void);
 
 /* fill.c */
-enum ring1_filled ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva, u32 access,
+enum ring1_need ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva, u32 access,
 			   struct ring1_want *want);
 bool ring1_sync(struct ring1_mmu *mmu, u64 gpa, unsigned int nr, unsigned int *budget);
 

@@ -191,10 +191,10 @@ static void mark_dirty(struct kvm *kvm, const struct ring1_want *want)
 			mark_page_dirty(kvm, want->dirty[i]);
 }
 
-static enum ring1_filled fill_irqoff(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
+static enum ring1_need fill_irqoff(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
 				   u32 access, struct ring1_want *want)
 {
-	enum ring1_filled r = RING1_WANT_TWIN;
+	enum ring1_need r = RING1_WANT_TWIN;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&mmu->lock, flags);
@@ -215,7 +215,7 @@ static int fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 gva, u32 acces
 	int r = 0, i;
 
 	for (i = 0; i < FILL_ATTEMPTS; i++) {
-		enum ring1_filled done = RING1_WANT_TWIN;
+		enum ring1_need done = RING1_WANT_TWIN;
 
 		want->nr_dirty = 0;
 		if (ring1_root_choose(v, mmu))

@@ -85,7 +85,7 @@ struct kvm_ring1 {
 	struct ring1_mm	*mm;
 	unsigned long	flags;
 	struct ring1_mmu *mmu;
-	struct mutex	mmu_mutex;
+	struct mutex	mmu_mutex;	/* of @mmu */
 };
 
 static inline struct kvm_ring1 *to_kvm_ring1(struct kvm *kvm)

@@ -152,7 +152,7 @@ static void thin(struct ring1_mmu *mmu, u32 id)
  * Return: RING1_FILLED; RING1_WANT_FRAME; RING1_WANT_RETRY if the table was linked to too
  * many places, and is to none now.
  */
-enum ring1_filled ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
+enum ring1_need ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
 				 struct ring1_want *want)
 {
 	unsigned int n = 0;
@@ -255,6 +255,7 @@ static u64 flushed_gen(struct ring1_mmu *mmu, const struct kvm_vcpu *self)
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 
+	/* Between what left the tables and the modes. */
 	smp_mb();
 	kvm_for_each_vcpu(i, vcpu, mmu->kvm)
 		if (vcpu != self && READ_ONCE(vcpu->mode) != OUTSIDE_GUEST_MODE)
