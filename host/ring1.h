@@ -195,6 +195,18 @@ static __always_inline struct vcpu_ring1 *to_ring1(struct kvm_vcpu *vcpu)
 	return container_of(vcpu, struct vcpu_ring1, vcpu);
 }
 
+/*
+ * KVM's kvm_read_ldt() is the same without "volatile": compilers take it out of loops, and
+ * an interrupt of the host's in the loop may load the LDT.
+ */
+static __always_inline u16 ring1_read_ldt(void)
+{
+	u16 ldt;
+
+	asm volatile("sldt %0" : "=g" (ldt));
+	return ldt;
+}
+
 static inline bool ring1_is_pv(const struct vcpu_ring1 *v)
 {
 	return v->shared;

@@ -116,7 +116,7 @@ static void prepare_enter(struct vcpu_ring1 *v)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
 	struct ring1_stack *stack = v->stack;
-	u16 ldt = kvm_read_ldt();
+	u16 ldt = ring1_read_ldt();
 	bool close;
 
 	/*

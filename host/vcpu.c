@@ -187,7 +187,7 @@ void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu)
 		return;
 
 	load_uret_msrs(v);
-	v->host_ldt = kvm_read_ldt();
+	v->host_ldt = ring1_read_ldt();
 	if (v->host_ldt)
 		kvm_load_ldt(0);
 	savesegment(ds, v->host_ds);

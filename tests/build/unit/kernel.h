@@ -180,7 +180,6 @@ enum { CC_ATTR_MEM_ENCRYPT, CC_ATTR_GUEST_STATE_ENCRYPT };
 #define KVM_REQ_VM_DEAD		1
 #define kvm_make_request(request, vcpu) fake_note("request", request, 0)
 #define kvm_load_ldt(selector)	fake_note("ldt", fake.ldt = (selector), 0)
-#define kvm_read_ldt()		fake.ldt
 #define hw_breakpoint_active()	fake.host_breakpoint
 #define write_pkru(value)	fake_note("wrpkru", value, 0)
 
