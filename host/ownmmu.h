@@ -137,6 +137,7 @@ struct ring1_twin {
  * @hash:	roots by guest frame, throw-away ones apart
  * @roots:	all roots, the oldest first
  * @nr_roots:	in @roots
+ * @closed:	no new ones: all are being dropped
  * @free:	clean twins
  * @dying:	twins that are out of their tree and not yet empty
  * @dead:	empty ones that a TLB may still know, the oldest first
@@ -159,6 +160,7 @@ struct ring1_mmu {
 	struct hlist_head	hash[RING1_ROOT_HASH];
 	struct list_head	roots;
 	unsigned int		nr_roots;
+	bool			closed;
 	struct list_head	free;
 	struct list_head	dying;
 	struct list_head	dead;

@@ -117,6 +117,8 @@ static struct ring1_twin *new_root(struct ring1_mmu *mmu, struct kvm_vcpu *self,
 {
 	struct ring1_twin *root;
 
+	if (mmu->closed)
+		return NULL;
 	if (mmu->nr_roots >= MAX_ROOTS)
 		kill_root(mmu, oldest_root(mmu));
 	root = ring1_twin_new(mmu, self, gfn, RING1_LEVEL_ROOT);
@@ -345,19 +347,23 @@ void ring1_root_flush(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
  */
 void ring1_root_drop(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
 {
+	unsigned int n = READ_ONCE(mmu->nr_roots), i;
 	struct ring1_twin *root;
-	unsigned int i;
 
-	do {
+	/* Those that are there now: other vCPUs may make new ones all the time. */
+	while (n--) {
 		raw_spin_lock_irq(&mmu->lock);
 		root = oldest_root(mmu);
 		if (root)
 			kill_root(mmu, root);
-		else if (mmu->kernel)
-			for_each_set_bit(i, mmu->kernel->used, PTRS_PER_PGD)
-				ring1_twin_clear(mmu, mmu->kernel, i);
 		raw_spin_unlock_irq(&mmu->lock);
-	} while (root);
+		cond_resched();
+	}
+	raw_spin_lock_irq(&mmu->lock);
+	if (mmu->kernel)
+		for_each_set_bit(i, mmu->kernel->used, PTRS_PER_PGD)
+			ring1_twin_clear(mmu, mmu->kernel, i);
+	raw_spin_unlock_irq(&mmu->lock);
 	ring1_root_flush(v, mmu);
 }
 
@@ -379,16 +385,22 @@ static void forget_all(struct ring1_mmu *mmu)
 	bool more = true;
 	u64 nr_live;
 
-	/* The kernel's goes last: the others' upper halves are its. */
+	/*
+	 * The kernel's goes last: the others' upper halves are its. Other vCPUs cannot make
+	 * new ones meanwhile.
+	 */
 	while (more) {
 		raw_spin_lock_irq(&mmu->lock);
+		mmu->closed = true;
 		root = oldest_root(mmu) ?: mmu->kernel;
 		more = root && root != mmu->kernel;
 		if (root)
 			kill_root(mmu, root);
 		raw_spin_unlock_irq(&mmu->lock);
+		cond_resched();
 	}
 	raw_spin_lock_irq(&mmu->lock);
+	mmu->closed = false;
 	live = mmu->live;
 	nr_live = mmu->nr_live;
 	page = mmu->live_page;
