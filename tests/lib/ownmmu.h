@@ -242,45 +242,44 @@ static inline bool user_cannot_jump(struct cpu *c, uint64_t va, uint32_t error)
 }
 
 /* All of these pages, each with one more in its first word than the one before. */
-static inline bool can_check(struct cpu *c, uint64_t va, uint64_t stamp, uint64_t pages)
+static inline void set_pages(struct cpu *c, uint64_t va, uint64_t stamp, uint64_t pages)
 {
 	c->regs.rdi = va;
 	c->regs.rax = stamp;
 	c->regs.rcx = pages;
-	if (!ended(c, go_kernel(c, kernel_check), STOPPED, "check", c->regs.rdi))
-		return false;
+}
+
+static inline bool all_checked(struct cpu *c, const char *whose)
+{
 	if (!c->regs.rcx)
 		return true;
-	printf("# %#llx is not at %#llx\n", c->regs.rax, c->regs.rdi);
+	printf("# %#llx is not at %#llx%s\n", c->regs.rax, c->regs.rdi, whose);
 	return false;
+}
+
+static inline bool can_check(struct cpu *c, uint64_t va, uint64_t stamp, uint64_t pages)
+{
+	set_pages(c, va, stamp, pages);
+	return ended(c, go_kernel(c, kernel_check), STOPPED, "check", c->regs.rdi) &&
+	       all_checked(c, "");
 }
 
 static inline bool user_can_check(struct cpu *c, uint64_t va, uint64_t stamp, uint64_t pages)
 {
-	c->regs.rdi = va;
-	c->regs.rax = stamp;
-	c->regs.rcx = pages;
-	if (!user_is_through(c, go_served(c, user_check), "user's check", c->regs.rdi))
-		return false;
-	if (!c->regs.rcx)
-		return true;
-	printf("# %#llx is not at %#llx for the user\n", c->regs.rax, c->regs.rdi);
-	return false;
+	set_pages(c, va, stamp, pages);
+	return user_is_through(c, go_served(c, user_check), "user's check", c->regs.rdi) &&
+	       all_checked(c, " for the user");
 }
 
 static inline bool can_fill(struct cpu *c, uint64_t va, uint64_t stamp, uint64_t pages)
 {
-	c->regs.rdi = va;
-	c->regs.rax = stamp;
-	c->regs.rcx = pages;
+	set_pages(c, va, stamp, pages);
 	return ended(c, go_kernel(c, kernel_fill), STOPPED, "fill", c->regs.rdi);
 }
 
 static inline bool user_can_fill(struct cpu *c, uint64_t va, uint64_t stamp, uint64_t pages)
 {
-	c->regs.rdi = va;
-	c->regs.rax = stamp;
-	c->regs.rcx = pages;
+	set_pages(c, va, stamp, pages);
 	return user_is_through(c, go_served(c, user_fill), "user's fill", c->regs.rdi);
 }
 
