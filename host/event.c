@@ -67,19 +67,26 @@ void ring1_inject_nmi(struct kvm_vcpu *vcpu)
  * IRETQ's RIP, by which the guest knows it; only GS has to be the kernel's. #DB and
  * #MC come behind an instruction that can be repeated.
  */
-void ring1_inject_exception(struct kvm_vcpu *vcpu)
+static void deliver_exception(struct kvm_vcpu *vcpu, unsigned int vector, bool has_error,
+			      u32 error)
 {
-	struct kvm_queued_exception *ex = &vcpu->arch.exception;
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	const struct ring1_restart_range *range = ring1_pv_restart_range(v);
 
-	kvm_deliver_exception_payload(vcpu, ex);
-	if (range && (ex->vector == DB_VECTOR || ex->vector == MC_VECTOR))
+	if (range && (vector == DB_VECTOR || vector == MC_VECTOR))
 		ring1_pv_rewind(v, range);
 	else if (range)
 		v->gs_base = v->setup.kernel_gs;
 	v->stat[RING1_STAT_EXCEPTION]++;
-	deliver(vcpu, ex->vector, ex->has_error_code, ex->error_code);
+	deliver(vcpu, vector, has_error, error);
+}
+
+void ring1_inject_exception(struct kvm_vcpu *vcpu)
+{
+	struct kvm_queued_exception *ex = &vcpu->arch.exception;
+
+	kvm_deliver_exception_payload(vcpu, ex);
+	deliver_exception(vcpu, ex->vector, ex->has_error_code, ex->error_code);
 }
 
 /**
@@ -90,12 +97,7 @@ void ring1_inject_exception(struct kvm_vcpu *vcpu)
  */
 void ring1_event_deliver_fault(struct kvm_vcpu *vcpu, unsigned int vector, u32 error)
 {
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-
-	if (ring1_pv_restart_range(v))
-		v->gs_base = v->setup.kernel_gs;
-	v->stat[RING1_STAT_EXCEPTION]++;
-	deliver(vcpu, vector, true, error);
+	deliver_exception(vcpu, vector, true, error);
 }
 
 /* What KVM calls injected has been delivered: there is nothing to take back. */

@@ -153,7 +153,7 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 		v->stat[RING1_STAT_EMULATE]++;
 		/* A VMM that resets its guest by registers alone. */
 		if (ring1_is_pv(v) && !is_long_mode(vcpu))
-			ring1_paging_stop(v);
+			ring1_pv_leave(v);
 		return ring1_emulate_one(vcpu);
 	default:
 		/* The host has survived the machine check; what else gets here is a bug. */

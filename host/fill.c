@@ -60,13 +60,6 @@ static u64 *guest_table(struct ring1_mmu *mmu, u64 gfn)
 	return ring1_frame_present(frame) ? __va(frame & RING1_FRAME_MASK) : NULL;
 }
 
-static enum ring1_need want_frame(struct ring1_want *want, u64 gfn, bool write)
-{
-	want->gfn = gfn;
-	want->write = write;
-	return RING1_WANT_FRAME;
-}
-
 static u64 upper_entry(u64 hw, u64 e)
 {
 	return hw | BASE_FLAGS | (e & (RIGHTS | _PAGE_NX));
@@ -181,7 +174,7 @@ static enum ring1_need set_bits(struct ring1_mmu *mmu, struct ring1_twin *twin, 
 	if (!(~old & bits))
 		return RING1_FILLED;
 	if (!(ring1_frame_of(mmu, twin->gfn) & _PAGE_RW))
-		return want_frame(want, twin->gfn, true);
+		return ring1_want_frame(want, twin->gfn, true);
 	*e |= bits;
 	if (cmpxchg(ptr, old, *e) != old)
 		return RING1_WANT_RETRY;
@@ -222,7 +215,7 @@ static enum ring1_need fill_large(struct ring1_mmu *mmu, struct ring1_twin *twin
 	u64 frame = ring1_frame_of(mmu, gfn), entry;
 
 	if (!ring1_frame_present(frame) || (write && !(frame & _PAGE_RW)))
-		return want_frame(want, gfn, write);
+		return ring1_want_frame(want, gfn, write);
 	entry = large_entry(mmu, e, twin->level);
 	if (twin->hw[i] && (twin->child[i] || (twin->hw[i] ^ entry) & RING1_FRAME_MASK))
 		ring1_twin_clear(mmu, twin, i);
@@ -262,7 +255,7 @@ static enum ring1_need fill_from(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
 		table = guest_table(mmu, twin->gfn);
 		if (!table) {
 			want->table = true;
-			return want_frame(want, twin->gfn, false);
+			return ring1_want_frame(want, twin->gfn, false);
 		}
 		if (!twin->chained) {
 			r = ring1_twin_chain(mmu, twin, want);
@@ -303,7 +296,7 @@ static enum ring1_need fill_from(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
 	/* Before D is set: a frame that cannot be written must not look written. */
 	frame = ring1_frame_of(mmu, gfn_of(e));
 	if (twin->level == 1 && (!ring1_frame_present(frame) || (write && !(frame & _PAGE_RW))))
-		return want_frame(want, gfn_of(e), write);
+		return ring1_want_frame(want, gfn_of(e), write);
 	r = set_bits(mmu, twin, &table[i], &e, _PAGE_ACCESSED | (write ? _PAGE_DIRTY : 0), want);
 	if (r != RING1_FILLED)
 		return r;

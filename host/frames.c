@@ -12,7 +12,6 @@
  */
 #include <linux/sched/signal.h>
 #include "ownmmu.h"
-#include "tracepoints.h"
 
 #define FRAME_RO	(_PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED)
 #define FRAME_RW	(FRAME_RO | _PAGE_RW | _PAGE_DIRTY)

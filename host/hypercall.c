@@ -11,7 +11,6 @@
 #include <asm/desc.h>
 #include "x86.h"
 #include "cpuid.h"
-#include "ownmmu.h"
 #include "ring1.h"
 #include "ring1-protos.h"
 #include "tracepoints.h"
@@ -63,7 +62,7 @@ long ring1_hc_vcpu_unregister(struct kvm_vcpu *vcpu)
 {
 	if (!ring1_is_pv(to_ring1(vcpu)))
 		return -ENOENT;
-	ring1_paging_stop(to_ring1(vcpu));
+	ring1_pv_leave(to_ring1(vcpu));
 	return 0;
 }
 

@@ -144,6 +144,22 @@ static void free_previous_root(struct kvm_vcpu *vcpu, gva_t gva)
 		kvm_mmu_free_roots(vcpu->kvm, mmu, roots);
 }
 
+/* The fault is the guest's; its own entry says whether there was a page. */
+void ring1_mmu_inject_fault(struct kvm_vcpu *vcpu, bool present)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	struct x86_exception fault = {
+		.vector = PF_VECTOR,
+		.error_code_valid = true,
+		.error_code = v->exit.error & ~PFERR_PRESENT_MASK,
+		.address = v->fault_gva,
+	};
+
+	if (present)
+		fault.error_code |= PFERR_PRESENT_MASK;
+	__kvm_inject_emulated_page_fault(vcpu, &fault, false);
+}
+
 /**
  * ring1_mmu_fault - handle a #PF
  * @vcpu:	stopped; vcpu->arch.cr2 and v->exit.error from the hardware
@@ -164,14 +180,7 @@ int ring1_mmu_fault(struct kvm_vcpu *vcpu)
 	/* An async page fault of the hypervisor above has a token for an address. */
 	if (!vcpu->arch.apf.host_apf_flags) {
 		if (ring1_mmu_guest_owns(v, gva)) {
-			struct x86_exception fault = {
-				.vector = PF_VECTOR,
-				.error_code_valid = true,
-				.error_code = v->exit.error & ~PFERR_PRESENT_MASK,
-				.address = gva,
-			};
-
-			__kvm_inject_emulated_page_fault(vcpu, &fault, false);
+			ring1_mmu_inject_fault(vcpu, false);
 			return 1;
 		}
 		if (!offset_in_page(gva) &&

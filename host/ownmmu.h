@@ -202,6 +202,13 @@ struct ring1_want {
 	u64		dirty[4 * RING1_LEVEL_ROOT];
 };
 
+static inline enum ring1_need ring1_want_frame(struct ring1_want *want, u64 gfn, bool write)
+{
+	want->gfn = gfn;
+	want->write = write;
+	return RING1_WANT_FRAME;
+}
+
 static inline struct ring1_mmu *ring1_mmu_of(struct kvm *kvm)
 {
 	/* Whole, see ring1_root_register(). */

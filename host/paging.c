@@ -36,16 +36,24 @@ unsigned int ring1_paging_features(void)
 	       (own_mmu ? RING1_FEATURE_OWN_MMU : 0);
 }
 
+/* The own MMU, of a vCPU whose guest keeps it true; else NULL. */
+static struct ring1_mmu *announced_to(struct kvm_vcpu *vcpu)
+{
+	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+
+	return mmu && ring1_root_announces(to_ring1(vcpu), mmu) ? mmu : NULL;
+}
+
 /*
  * KVM has chosen a root of its own. A guest that announces what it does never makes it do
  * so, but the VMM does, by KVM_SET_SREGS.
  */
 void ring1_paging_load_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level)
 {
-	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+	struct ring1_mmu *mmu = announced_to(vcpu);
 
 	ring1_load_mmu_pgd(vcpu, root_hpa, root_level);
-	if (mmu && ring1_root_announces(to_ring1(vcpu), mmu))
+	if (mmu)
 		ring1_root_drop(to_ring1(vcpu), mmu);
 }
 
@@ -82,9 +90,7 @@ void ring1_paging_flush_gva(struct kvm_vcpu *vcpu, gva_t gva)
 /* Does the switcher, or else the next enter, do all that a flush has to? */
 bool ring1_paging_flushes_itself(struct kvm_vcpu *vcpu)
 {
-	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
-
-	return mmu && ring1_root_announces(to_ring1(vcpu), mmu);
+	return announced_to(vcpu);
 }
 
 /**
@@ -134,11 +140,11 @@ void ring1_paging_prepare_enter(struct vcpu_ring1 *v)
 	ring1_mmu_sync_root(v);
 }
 
-/* The guest may have changed CR3 by itself; an entry that was given up did not. */
+/* The guest may have changed CR3 by itself. After an abort STACK(cr3) is what it was to be. */
 void ring1_paging_finish_exit(struct vcpu_ring1 *v)
 {
-	if (v->conf->own_mmu && v->exit.vector != RING1_EXIT_ABORT &&
-	    !(v->exit.vector & RING1_EXIT_SWITCHER) && v->stack->cr3 != v->conf->cr3)
+	if (v->conf->own_mmu && !(v->exit.vector & RING1_EXIT_SWITCHER) &&
+	    v->stack->cr3 != v->conf->cr3)
 		ring1_root_exited(v, v->stack->cr3);
 }
 
@@ -265,21 +271,6 @@ static void deliver_fault(struct vcpu_ring1 *v, bool present)
 				  error | (present ? PFERR_PRESENT_MASK : 0));
 }
 
-static void inject_fault(struct kvm_vcpu *vcpu, bool present)
-{
-	struct vcpu_ring1 *v = to_ring1(vcpu);
-	struct x86_exception fault = {
-		.vector = PF_VECTOR,
-		.error_code_valid = true,
-		.error_code = v->exit.error & ~PFERR_PRESENT_MASK,
-		.address = v->fault_gva,
-	};
-
-	if (present)
-		fault.error_code |= PFERR_PRESENT_MASK;
-	__kvm_inject_emulated_page_fault(vcpu, &fault, false);
-}
-
 static int own_fault(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
@@ -291,7 +282,7 @@ static int own_fault(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu)
 	case RING1_FILLED:
 		return 1;
 	case RING1_REFUSED:
-		inject_fault(vcpu, want.present);
+		ring1_mmu_inject_fault(vcpu, want.present);
 		return 1;
 	case RING1_WANT_EMULATION:
 		v->stat[RING1_STAT_MMIO]++;
@@ -358,16 +349,6 @@ long ring1_paging_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64
 	return ring1_root_register(vcpu, kernel_root, live, nr_gfns);
 }
 
-/**
- * ring1_paging_stop - the vCPU's kernel is gone, or about to go
- * @v:	not in the guest
- */
-void ring1_paging_stop(struct vcpu_ring1 *v)
-{
-	ring1_pv_stop(v);
-	ring1_root_unregister(v);
-}
-
 /* With interrupts on between slices, each bounded by the places that a table may have. */
 static void run_op(struct ring1_mmu *mmu, u64 gpa, unsigned int nr)
 {
@@ -425,12 +406,12 @@ static int fill_for_sync(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 addr,
 long ring1_paging_sync(struct kvm_vcpu *vcpu, bool irqoff, unsigned int nr, u64 addr, u32 access)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+	struct ring1_mmu *mmu = announced_to(vcpu);
 	u32 bits = access & ~RING1_ACCESS_VALID;
 	struct ring1_want want;
 	int r;
 
-	if (!mmu || !ring1_root_announces(v, mmu) || (bits && bits == access) ||
+	if (!mmu || (bits && bits == access) ||
 	    bits & ~(PFERR_WRITE_MASK | PFERR_USER_MASK | PFERR_FETCH_MASK))
 		return -EINVAL;
 	if (!run_ops(v, mmu, nr, irqoff))
@@ -449,11 +430,11 @@ long ring1_paging_sync(struct kvm_vcpu *vcpu, bool irqoff, unsigned int nr, u64 
 /* As ring1_hc_mmu_forget(). */
 long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root)
 {
-	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+	struct ring1_mmu *mmu = announced_to(vcpu);
 	unsigned long flags;
 	bool ok;
 
-	if (!mmu || !ring1_root_announces(to_ring1(vcpu), mmu))
+	if (!mmu)
 		return -EINVAL;
 	raw_spin_lock_irqsave(&mmu->lock, flags);
 	ok = ring1_root_forget(mmu, root);
@@ -467,10 +448,10 @@ long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root)
 long ring1_paging_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
+	struct ring1_mmu *mmu = announced_to(vcpu);
 	u64 old = vcpu->arch.cr3;
 
-	if (!mmu || !ring1_root_announces(v, mmu)) {
+	if (!mmu) {
 		if (irqoff)
 			return -EAGAIN;
 		return kvm_set_cr3(vcpu, value) ? -EINVAL : 0;

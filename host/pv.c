@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <asm/desc.h>
 #include "x86.h"
+#include "ownmmu.h"
 #include "ring1.h"
 
 /* RFLAGS a PV guest starts with at its entry points, less IF. */
@@ -114,6 +115,16 @@ void ring1_pv_stop(struct vcpu_ring1 *v)
 	ring1_region_share(&v->region, NULL);
 	kvm_vcpu_mark_page_dirty(&v->vcpu, v->shared_gfn);
 	unpin_user_pages_dirty_lock(&v->shared_page, 1, true);
+}
+
+/**
+ * ring1_pv_leave - the vCPU's kernel is gone, or about to go
+ * @v:	vCPU that is not in the guest
+ */
+void ring1_pv_leave(struct vcpu_ring1 *v)
+{
+	ring1_pv_stop(v);
+	ring1_root_unregister(v);
 }
 
 /**

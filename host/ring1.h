@@ -244,6 +244,7 @@ void ring1_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root_hpa, int root_level);
 void ring1_flush_tlb(struct kvm_vcpu *vcpu);
 void ring1_mmu_sync_root(struct vcpu_ring1 *v);
 bool ring1_mmu_guest_owns(const struct vcpu_ring1 *v, u64 gva);
+void ring1_mmu_inject_fault(struct kvm_vcpu *vcpu, bool present);
 int ring1_mmu_fault(struct kvm_vcpu *vcpu);
 
 /* segments.c */
@@ -281,6 +282,7 @@ void ring1_regs_to_kernel(struct vcpu_ring1 *v);
 /* pv.c */
 int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa);
 void ring1_pv_stop(struct vcpu_ring1 *v);
+void ring1_pv_leave(struct vcpu_ring1 *v);
 const struct ring1_restart_range *ring1_pv_restart_range(struct vcpu_ring1 *v);
 void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_restart_range *range);
 void ring1_pv_deliver(struct vcpu_ring1 *v, unsigned int vector, u32 error);
@@ -352,7 +354,6 @@ bool ring1_paging_must_leave(struct vcpu_ring1 *v);
 int ring1_paging_supply(struct kvm_vcpu *vcpu);
 bool ring1_paging_fault_irqoff(struct kvm_vcpu *vcpu);
 int ring1_paging_fault(struct kvm_vcpu *vcpu);
-void ring1_paging_stop(struct vcpu_ring1 *v);
 long ring1_paging_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns);
 long ring1_paging_sync(struct kvm_vcpu *vcpu, bool irqoff, unsigned int nr, u64 addr, u32 access);
 long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root);

@@ -102,6 +102,15 @@ static void kill_root(struct ring1_mmu *mmu, struct ring1_twin *root)
 	ring1_twin_kill(mmu, root);
 }
 
+/* What the first @end entries lead to. */
+static void empty_root(struct ring1_mmu *mmu, struct ring1_twin *root, unsigned int end)
+{
+	unsigned int i;
+
+	for_each_set_bit(i, root->used, end)
+		ring1_twin_clear(mmu, root, i);
+}
+
 /* But the kernel's. */
 static struct ring1_twin *oldest_root(struct ring1_mmu *mmu)
 {
@@ -280,7 +289,6 @@ bool ring1_root_forget(struct ring1_mmu *mmu, u64 gpa)
 {
 	u64 gfn = gpa >> PAGE_SHIFT;
 	struct ring1_twin *root;
-	unsigned int i;
 
 	lockdep_assert_held(&mmu->lock);
 	if (gfn >> 18 >= RING1_NR_GIBS)
@@ -290,8 +298,7 @@ bool ring1_root_forget(struct ring1_mmu *mmu, u64 gpa)
 		return true;
 	if (root == mmu->kernel)
 		return false;
-	for_each_set_bit(i, root->used, RING1_SLOT)
-		ring1_twin_clear(mmu, root, i);
+	empty_root(mmu, root, RING1_SLOT);
 	ring1_twin_unchain(mmu, root);
 	return true;
 }
@@ -307,7 +314,6 @@ bool ring1_root_forget(struct ring1_mmu *mmu, u64 gpa)
 void ring1_root_evict(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
 {
 	struct ring1_twin *root;
-	unsigned int i;
 
 	raw_spin_lock_irq(&mmu->lock);
 	root = oldest_root(mmu);
@@ -318,8 +324,7 @@ void ring1_root_evict(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
 	} else {
 		drop_throwaway(v, mmu);
 		if (mmu->kernel)
-			for_each_set_bit(i, mmu->kernel->used, PTRS_PER_PGD)
-				ring1_twin_clear(mmu, mmu->kernel, i);
+			empty_root(mmu, mmu->kernel, PTRS_PER_PGD);
 	}
 	raw_spin_unlock_irq(&mmu->lock);
 }
@@ -347,7 +352,7 @@ void ring1_root_flush(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
  */
 void ring1_root_drop(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
 {
-	unsigned int n = READ_ONCE(mmu->nr_roots), i;
+	unsigned int n = READ_ONCE(mmu->nr_roots);
 	struct ring1_twin *root;
 
 	/* Those that are there now: other vCPUs may make new ones all the time. */
@@ -361,8 +366,7 @@ void ring1_root_drop(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
 	}
 	raw_spin_lock_irq(&mmu->lock);
 	if (mmu->kernel)
-		for_each_set_bit(i, mmu->kernel->used, PTRS_PER_PGD)
-			ring1_twin_clear(mmu, mmu->kernel, i);
+		empty_root(mmu, mmu->kernel, PTRS_PER_PGD);
 	raw_spin_unlock_irq(&mmu->lock);
 	ring1_root_flush(v, mmu);
 }

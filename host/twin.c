@@ -103,24 +103,30 @@ static u64 live_gfn_of(const struct ring1_mmu *mmu, u32 gfn)
 	return mmu->live_gfn + (gfn >> (PAGE_SHIFT + 3));
 }
 
+static bool has_live_bit(const struct ring1_mmu *mmu, u32 gfn)
+{
+	return mmu->live && gfn < mmu->nr_live;
+}
+
 /*
  * The guest's bitmap is written as its tables are: where the frame map has W, so that the
  * log of dirty pages has it. Full barriers: the guest writes an entry and then reads the
  * bit, fill.c. A bit that stays set costs announcements and nothing else.
  */
-static bool set_live(struct ring1_mmu *mmu, u32 gfn)
+static enum ring1_need set_live(struct ring1_mmu *mmu, u32 gfn, struct ring1_want *want)
 {
-	if (!mmu->live || gfn >= mmu->nr_live)
-		return true;
+	if (!has_live_bit(mmu, gfn))
+		return RING1_FILLED;
 	if (!(ring1_frame_of(mmu, live_gfn_of(mmu, gfn)) & _PAGE_RW))
-		return false;
+		return ring1_want_frame(want, live_gfn_of(mmu, gfn), true);
 	set_bit(gfn, mmu->live);
-	return true;
+	want->dirty[want->nr_dirty++] = live_gfn_of(mmu, gfn);
+	return RING1_FILLED;
 }
 
 static void clear_live(struct ring1_mmu *mmu, u32 gfn)
 {
-	if (mmu->live && gfn < mmu->nr_live && !atomic_read(&mmu->kvm->nr_memslots_dirty_logging))
+	if (has_live_bit(mmu, gfn) && !atomic_read(&mmu->kvm->nr_memslots_dirty_logging))
 		clear_bit(gfn, mmu->live);
 }
 
@@ -146,7 +152,7 @@ static void thin(struct ring1_mmu *mmu, u32 id)
 /**
  * ring1_twin_chain - let a twin be found from its guest table
  * @mmu:	locked
- * @twin:	levels 1-4; its frame is in the frame map
+ * @twin:	levels 1-4, not there yet; its frame is in the frame map
  * @want:	out: frame of the guest's bitmap
  *
  * Return: RING1_FILLED; RING1_WANT_FRAME; RING1_WANT_RETRY if the table was linked to too
@@ -156,11 +162,10 @@ enum ring1_need ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
 				 struct ring1_want *want)
 {
 	unsigned int n = 0;
+	enum ring1_need r;
 	u32 *head, id;
 
 	lockdep_assert_held(&mmu->lock);
-	if (twin->chained)
-		return RING1_FILLED;
 	head = chain_of(mmu, twin->gfn);
 	for (id = *head; id; id = mmu->twin[id]->next_twin)
 		n += !!mmu->twin[id]->parent;
@@ -168,13 +173,9 @@ enum ring1_need ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
 		thin(mmu, *head);
 		return RING1_WANT_RETRY;
 	}
-	if (!set_live(mmu, twin->gfn)) {
-		want->gfn = live_gfn_of(mmu, twin->gfn);
-		want->write = true;
-		return RING1_WANT_FRAME;
-	}
-	if (mmu->live)
-		want->dirty[want->nr_dirty++] = live_gfn_of(mmu, twin->gfn);
+	r = set_live(mmu, twin->gfn, want);
+	if (r != RING1_FILLED)
+		return r;
 	twin->next_twin = *head;
 	*head = twin->id;
 	twin->chained = true;

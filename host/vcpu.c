@@ -16,7 +16,6 @@
 #include <asm/tlbflush.h>
 #include "x86.h"
 #include "mitigations.h"
-#include "ownmmu.h"
 #include "ring1.h"
 
 /*
@@ -123,8 +122,7 @@ void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event)
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	int i;
 
-	ring1_pv_stop(v);
-	ring1_root_unregister(v);
+	ring1_pv_leave(v);
 	v->user = false;
 	v->nmi_masked = false;
 	v->vif = false;
