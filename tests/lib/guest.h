@@ -11,33 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The first line of a file, without its end; empty if there is none. */
-static inline char *first_line(const char *path, char *line, size_t size)
-{
-	FILE *f = fopen(path, "r");
-
-	if (!f || !fgets(line, size, f))
-		line[0] = '\0';
-	if (f)
-		fclose(f);
-	line[strcspn(line, "\n")] = '\0';
-	return line;
-}
+#include "cmdline.h"
 
 static inline bool in_ring1(void)
 {
 	char line[32];
 
 	return !strcmp(first_line("/sys/hypervisor/type", line, sizeof(line)), "ring1");
-}
-
-/* A word of the kernel's command line; blanks are a part of it. */
-static inline bool cmdline_has(const char *word)
-{
-	char args[4096];
-
-	return strstr(first_line("/proc/cmdline", args, sizeof(args)), word);
 }
 
 /* Are its privileged instructions emulated? The launcher tells it so. */

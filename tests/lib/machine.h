@@ -26,6 +26,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cmdline.h"
 #include "kselftest_harness.h"
 #include "ring1_abi.h"
 #include "ring1-hypercalls.h"
@@ -608,15 +609,9 @@ static inline bool refuses_high_bits(struct cpu *c, uint64_t nr, unsigned int wh
 static inline bool wants_own_mmu(void)
 {
 	static int wants = -1;
-	char args[4096] = "";
-	FILE *f;
 
-	if (wants < 0) {
-		f = fopen("/proc/cmdline", "re");
-		wants = f && fgets(args, sizeof(args), f) && strstr(args, "ring1_test.mmu=own");
-		if (f)
-			fclose(f);
-	}
+	if (wants < 0)
+		wants = cmdline_has("ring1_test.mmu=own");
 	return wants;
 }
 

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cmdline.h"
 #include "leaks.h"
 
 #define APIC_BASE	0xfee00000
@@ -38,16 +39,10 @@ static inline void nmi_apic_write(unsigned int at, uint32_t value)
 /* False where the host is not as above. */
 static inline bool nmi_open(void)
 {
-	char line[4096] = "";
-	FILE *f = fopen("/proc/cmdline", "re");
 	void *apic;
 	int fd;
 
-	if (f && !fgets(line, sizeof(line), f))
-		line[0] = '\0';
-	if (f)
-		fclose(f);
-	if (!strstr(line, "nolapic_timer") || sysconf(_SC_NPROCESSORS_ONLN) != 1)
+	if (!cmdline_has("nolapic_timer") || sysconf(_SC_NPROCESSORS_ONLN) != 1)
 		return false;
 	fd = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
 	apic = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, APIC_BASE);

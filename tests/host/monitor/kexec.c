@@ -11,6 +11,7 @@
 #include <sys/reboot.h>
 #include <sys/syscall.h>
 
+#include "cmdline.h"
 #include "launch.h"
 
 /* In the guest, where it was put beside the files it needs. */
@@ -81,6 +82,8 @@ TEST_F_TIMEOUT(run, another_kernel_on_two_processors, LIMIT)
 
 TEST_F_TIMEOUT(run, another_kernel_of_a_trap_guest, LIMIT)
 {
+	if (cmdline_has(" ring1_test.slow"))
+		SKIP(return, "emulated instructions take too long on this host");
 	to_the_second_kernel(_metadata, self, "ring1=trap", 1, "trap");
 }
 
