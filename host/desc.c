@@ -116,7 +116,7 @@ void ring1_desc_init(struct vcpu_ring1 *v)
  * always one of ours; no gate or other system segment; nothing a ring below 3
  * could load; no 16-bit stack, whose IRETQ leaks bits of a ring-0 RSP.
  */
-bool ring1_desc_allowed(u64 desc)
+__fast bool ring1_desc_allowed(u64 desc)
 {
 	const u64 fixed = DESC_S | DESC_CODE | DESC_DPL | DESC_DB | DESC_L;
 
@@ -126,7 +126,7 @@ bool ring1_desc_allowed(u64 desc)
 }
 
 /* Returns whether the entry held another descriptor. */
-bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc)
+__fast bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc)
 {
 	u64 old = v->gdt[index];
 
@@ -141,7 +141,7 @@ bool ring1_desc_write(struct vcpu_ring1 *v, unsigned int index, u64 desc)
  * @v:		trap vCPU about to enter
  * @closed:	whether it shall fault, with #NP
  */
-void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed)
+__fast void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed)
 {
 	static const unsigned int index[] = {
 		GDT_ENTRY_DEFAULT_USER32_CS, GDT_ENTRY_DEFAULT_USER_CS,

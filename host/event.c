@@ -67,10 +67,8 @@ void ring1_inject_nmi(struct kvm_vcpu *vcpu)
  * IRETQ's RIP, by which the guest knows it; only GS has to be the kernel's. #DB and
  * #MC come behind an instruction that can be repeated.
  */
-static void deliver_exception(struct kvm_vcpu *vcpu, unsigned int vector, bool has_error,
-			      u32 error)
+static __fast void begin_exception(struct vcpu_ring1 *v, unsigned int vector)
 {
-	struct vcpu_ring1 *v = to_ring1(vcpu);
 	const struct ring1_restart_range *range = ring1_pv_restart_range(v);
 
 	if (range && (vector == DB_VECTOR || vector == MC_VECTOR))
@@ -78,7 +76,6 @@ static void deliver_exception(struct kvm_vcpu *vcpu, unsigned int vector, bool h
 	else if (range)
 		v->gs_base = v->setup.kernel_gs;
 	v->stat[RING1_STAT_EXCEPTION]++;
-	deliver(vcpu, vector, has_error, error);
 }
 
 void ring1_inject_exception(struct kvm_vcpu *vcpu)
@@ -86,18 +83,24 @@ void ring1_inject_exception(struct kvm_vcpu *vcpu)
 	struct kvm_queued_exception *ex = &vcpu->arch.exception;
 
 	kvm_deliver_exception_payload(vcpu, ex);
-	deliver_exception(vcpu, ex->vector, ex->has_error_code, ex->error_code);
+	begin_exception(to_ring1(vcpu), ex->vector);
+	deliver(vcpu, ex->vector, ex->has_error_code, ex->error_code);
 }
 
 /**
  * ring1_event_deliver_fault - as KVM would, at once
- * @vcpu:	PV vCPU that has raised a fault, and for which nothing else is pending
+ * @vcpu:	PV vCPU that has raised a fault, and for which nothing else is pending; no
+ *		event of the monitor's is traced
  * @vector:	fault
  * @error:	its error code
  */
-void ring1_event_deliver_fault(struct kvm_vcpu *vcpu, unsigned int vector, u32 error)
+__fast void ring1_event_deliver_fault(struct kvm_vcpu *vcpu, unsigned int vector, u32 error)
 {
-	deliver_exception(vcpu, vector, true, error);
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+
+	begin_exception(v, vector);
+	v->int_shadow = 0;
+	ring1_pv_deliver(v, vector, error);
 }
 
 /* What KVM calls injected has been delivered: there is nothing to take back. */
@@ -170,7 +173,7 @@ void ring1_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked)
 }
 
 /* At every exit: let KVM decide again about what it could not inject. */
-void ring1_event_recheck(struct vcpu_ring1 *v)
+__fast void ring1_event_recheck(struct vcpu_ring1 *v)
 {
 	if (!v->event_wanted)
 		return;

@@ -31,41 +31,41 @@
 #define ACCESS_U		X86_PF_USER
 #define ACCESS_I		X86_PF_INSTR
 
-static unsigned int index_of(u64 gva, unsigned int level)
+static __fast unsigned int index_of(u64 gva, unsigned int level)
 {
 	return gva >> (PAGE_SHIFT + 9 * (level - 1)) & (PTRS_PER_PTE - 1);
 }
 
-static u64 gfn_of(u64 entry)
+static __fast u64 gfn_of(u64 entry)
 {
 	return (entry & RING1_FRAME_MASK) >> PAGE_SHIFT;
 }
 
-static bool is_large(u64 entry, unsigned int level)
+static __fast bool is_large(u64 entry, unsigned int level)
 {
 	return entry & _PAGE_PSE && (level == 2 || level == 3);
 }
 
 /* Bits of a large entry's address that the processor wants to be 0; bit 12 is PAT. */
-static bool is_misaligned(u64 entry, unsigned int level)
+static __fast bool is_misaligned(u64 entry, unsigned int level)
 {
 	return is_large(entry, level) && entry & GENMASK_ULL(11 + 9 * (level - 1), 13);
 }
 
 /* The guest's table, as long as the lock is held; NULL if its frame is not known. */
-static u64 *guest_table(struct ring1_mmu *mmu, u64 gfn)
+static __fast u64 *guest_table(struct ring1_mmu *mmu, u64 gfn)
 {
 	u64 frame = ring1_frame_of(mmu, gfn);
 
 	return ring1_frame_present(frame) ? __va(frame & RING1_FRAME_MASK) : NULL;
 }
 
-static u64 upper_entry(u64 hw, u64 e)
+static __fast u64 upper_entry(u64 hw, u64 e)
 {
 	return hw | BASE_FLAGS | (e & (RIGHTS | _PAGE_NX));
 }
 
-static u64 leaf_rights(u64 e)
+static __fast u64 leaf_rights(u64 e)
 {
 	u64 rights = e & (_PAGE_USER | _PAGE_NX);
 
@@ -74,7 +74,7 @@ static u64 leaf_rights(u64 e)
 	return rights;
 }
 
-static u64 leaf_entry(u64 frame, u64 e)
+static __fast u64 leaf_entry(u64 frame, u64 e)
 {
 	u64 entry = (frame & RING1_FRAME_MASK) | BASE_FLAGS | leaf_rights(e);
 
@@ -84,7 +84,7 @@ static u64 leaf_entry(u64 frame, u64 e)
 }
 
 /* A large entry leads to frame maps, whose entries have their own W. */
-static u64 large_entry(struct ring1_mmu *mmu, u64 e, unsigned int level)
+static __fast u64 large_entry(struct ring1_mmu *mmu, u64 e, unsigned int level)
 {
 	u64 gfn = gfn_of(e) & ~((1ull << 9 * (level - 1)) - 1);
 	void *table = NULL;
@@ -102,7 +102,8 @@ static u64 large_entry(struct ring1_mmu *mmu, u64 e, unsigned int level)
 }
 
 /* Put an entry of level 1 into place; @frame is present. */
-static void map(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 e, u64 frame)
+static __fast void map(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 e,
+		       u64 frame)
 {
 	if (twin->hw[i] && twin->link[i].gfn != gfn_of(e))
 		ring1_twin_clear(mmu, twin, i);
@@ -115,8 +116,8 @@ static void map(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, 
  * Neighbours that the guest has used before, and that cost a fault each otherwise: with the
  * first one of a group. Later ones come from faults of the guest's own.
  */
-static void map_around(struct ring1_mmu *mmu, struct ring1_twin *twin, const u64 *table,
-		       unsigned int i)
+static __fast void map_around(struct ring1_mmu *mmu, struct ring1_twin *twin, const u64 *table,
+			      unsigned int i)
 {
 	unsigned int first = round_down(i, RING1_GROUP), j;
 
@@ -134,7 +135,7 @@ static void map_around(struct ring1_mmu *mmu, struct ring1_twin *twin, const u64
 }
 
 /* The kernel's half is in one tree, but for vCPUs that announce nothing. */
-static struct ring1_twin *root_for(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva)
+static __fast struct ring1_twin *root_for(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva)
 {
 	return (s64)gva < 0 && !v->top->root->throwaway ? mmu->kernel : v->top->root;
 }
@@ -143,7 +144,7 @@ static struct ring1_twin *root_for(struct vcpu_ring1 *v, struct ring1_mmu *mmu, 
  * What the guest's entries, ANDed, say to the access. SMEP and SMAP are the host's, and on
  * if the processor has them; a guest that is refused by the hardware gets its fault.
  */
-static enum ring1_need judge(struct vcpu_ring1 *v, u64 rights, bool nx, u32 access)
+static __fast enum ring1_need judge(struct vcpu_ring1 *v, u64 rights, bool nx, u32 access)
 {
 	if (access & ACCESS_I && nx)
 		return RING1_REFUSED;
@@ -166,8 +167,8 @@ static enum ring1_need judge(struct vcpu_ring1 *v, u64 rights, bool nx, u32 acce
  * Set bits in a guest entry. RING1_FILLED if they are set now; if somebody else wrote the
  * entry meanwhile, the guest's access is tried again, which finds what stands there then.
  */
-static enum ring1_need set_bits(struct ring1_mmu *mmu, struct ring1_twin *twin, u64 *ptr, u64 *e,
-				u64 bits, struct ring1_want *want)
+static __fast enum ring1_need set_bits(struct ring1_mmu *mmu, struct ring1_twin *twin, u64 *ptr,
+				       u64 *e, u64 bits, struct ring1_want *want)
 {
 	u64 old = *e;
 
@@ -183,8 +184,8 @@ static enum ring1_need set_bits(struct ring1_mmu *mmu, struct ring1_twin *twin, 
 }
 
 /* The twin that @e, entry @i of @twin, leads to; NULL if the pool is empty. */
-static struct ring1_twin *descend(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
-				  struct ring1_twin *twin, unsigned int i, u64 e)
+static __fast struct ring1_twin *descend(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
+					 struct ring1_twin *twin, unsigned int i, u64 e)
 {
 	struct ring1_twin *child = NULL;
 
@@ -207,8 +208,9 @@ static struct ring1_twin *descend(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
 	return child;
 }
 
-static enum ring1_need fill_large(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i,
-				  u64 e, u64 gva, bool write, struct ring1_want *want)
+static __fast enum ring1_need fill_large(struct ring1_mmu *mmu, struct ring1_twin *twin,
+					 unsigned int i, u64 e, u64 gva, bool write,
+					 struct ring1_want *want)
 {
 	u64 pages = 1ull << 9 * (twin->level - 1);
 	u64 gfn = (gfn_of(e) & ~(pages - 1)) | (gva >> PAGE_SHIFT & (pages - 1));
@@ -225,7 +227,7 @@ static enum ring1_need fill_large(struct ring1_mmu *mmu, struct ring1_twin *twin
 }
 
 /* Down to the lowest twin that is there. What leads to it is what the guest's entries say. */
-static struct ring1_twin *skip(struct ring1_twin *twin, u64 gva, u64 *rights, bool *nx)
+static __fast struct ring1_twin *skip(struct ring1_twin *twin, u64 gva, u64 *rights, bool *nx)
 {
 	while (twin->level > 1) {
 		unsigned int i = index_of(gva, twin->level);
@@ -239,9 +241,9 @@ static struct ring1_twin *skip(struct ring1_twin *twin, u64 gva, u64 *rights, bo
 	return twin;
 }
 
-static enum ring1_need fill_from(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
-				 struct ring1_twin *twin, u64 rights, bool nx, u64 gva, u32 access,
-				 struct ring1_want *want)
+static __fast enum ring1_need fill_from(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
+					struct ring1_twin *twin, u64 rights, bool nx, u64 gva,
+					u32 access, struct ring1_want *want)
 {
 	bool write = access & ACCESS_W;
 	struct ring1_twin *child;
@@ -319,8 +321,8 @@ static enum ring1_need fill_from(struct vcpu_ring1 *v, struct ring1_mmu *mmu,
  *
  * Return: RING1_*.
  */
-enum ring1_need ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva, u32 access,
-			   struct ring1_want *want)
+__fast enum ring1_need ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva, u32 access,
+				  struct ring1_want *want)
 {
 	struct ring1_twin *root = root_for(v, mmu, gva), *twin;
 	u64 rights = RIGHTS;
@@ -337,7 +339,7 @@ enum ring1_need ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
 }
 
 /* Bring an entry that is used in step with the guest's. Rights that were taken go. */
-static void sync_entry(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 e)
+static __fast void sync_entry(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 e)
 {
 	u64 entry = 0;
 
@@ -367,7 +369,7 @@ static void sync_entry(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned 
  *
  * Return: whether all have been looked at.
  */
-bool ring1_sync(struct ring1_mmu *mmu, u64 gpa, unsigned int nr, unsigned int *budget)
+__fast bool ring1_sync(struct ring1_mmu *mmu, u64 gpa, unsigned int nr, unsigned int *budget)
 {
 	unsigned int first = gpa >> 3 & (PTRS_PER_PTE - 1), end = min(first + nr, PTRS_PER_PTE), i;
 	u64 gfn = gpa >> PAGE_SHIFT;

@@ -99,7 +99,7 @@ static bool make_block(struct ring1_mmu *mmu, u64 gfn)
 	return ring1_block_of(mmu, gfn);
 }
 
-static struct ring1_link *link_of(struct ring1_mmu *mmu, u32 ref)
+static __fast struct ring1_link *link_of(struct ring1_mmu *mmu, u32 ref)
 {
 	return &mmu->twin[ref >> 9]->link[ref & (PTRS_PER_PTE - 1)];
 }
@@ -111,7 +111,8 @@ static struct ring1_link *link_of(struct ring1_mmu *mmu, u32 ref)
  * @i:		its entry, in no list
  * @gfn:	frame that has a block
  */
-void ring1_frame_link(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u32 gfn)
+__fast void ring1_frame_link(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i,
+			     u32 gfn)
 {
 	struct ring1_block *block = ring1_block_of(mmu, gfn);
 	u32 *head = &block->users[gfn & (PTRS_PER_PTE - 1)];
@@ -132,7 +133,7 @@ void ring1_frame_link(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned i
  * @twin:	level 1
  * @i:		its entry, in a list
  */
-void ring1_frame_unlink(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i)
+__fast void ring1_frame_unlink(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i)
 {
 	struct ring1_link *link = &twin->link[i];
 	struct ring1_block *block = ring1_block_of(mmu, link->gfn);

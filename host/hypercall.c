@@ -4,8 +4,9 @@
  * and errors stand in hypercalls/hypercalls.tbl. A bad argument is a negative
  * errno in RAX, and nothing has changed; it never ends the guest.
  *
- * All handlers run in the exit path: IRQs on, SRCU held, the vCPU loaded; they may
- * sleep. Values that come out of guest memory are copied once and then checked.
+ * Handlers run in the exit path: IRQs on, SRCU held, the vCPU loaded; they may sleep. Those
+ * that are __fast run in the fast set as well (run.c). Values that come out of guest memory
+ * are copied once and then checked.
  */
 #include <linux/nospec.h>
 #include <asm/desc.h>
@@ -28,7 +29,7 @@ static int finish(struct kvm_vcpu *vcpu, long ret)
  *
  * Return: RING1_ABI_VERSION.
  */
-long ring1_hc_abi_version(struct kvm_vcpu *vcpu)
+__fast long ring1_hc_abi_version(struct kvm_vcpu *vcpu)
 {
 	return RING1_ABI_VERSION;
 }
@@ -216,14 +217,18 @@ long ring1_hc_write_cr0(struct kvm_vcpu *vcpu, u64 value)
 /**
  * ring1_hc_write_cr3 - switch the address space
  * @vcpu:	caller
- * @irqoff:	interrupts are off
  * @value:	guest physical address of the top-level table
  *
  * Return: 0; -EINVAL where MOV would raise #GP.
  */
-long ring1_hc_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value)
+long ring1_hc_write_cr3(struct kvm_vcpu *vcpu, u64 value)
 {
-	return ring1_paging_write_cr3(vcpu, irqoff, value);
+	return ring1_paging_write_cr3(vcpu, value);
+}
+
+__fast long ring1_hc_write_cr3_fast(struct kvm_vcpu *vcpu, u64 value)
+{
+	return ring1_paging_write_cr3_fast(vcpu, value);
 }
 
 /**
@@ -241,36 +246,38 @@ long ring1_hc_write_cr4(struct kvm_vcpu *vcpu, u64 value)
 /**
  * ring1_hc_flush_tlb - drop the vCPU's translations, global ones included
  * @vcpu:	caller
- * @irqoff:	interrupts are off
  *
  * Return: 0.
  */
-long ring1_hc_flush_tlb(struct kvm_vcpu *vcpu, bool irqoff)
+long ring1_hc_flush_tlb(struct kvm_vcpu *vcpu)
 {
-	if (ring1_paging_flushes_itself(vcpu))
-		return 0;
-	if (irqoff)
-		return -EAGAIN;
-	kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, vcpu);
+	if (!ring1_paging_flushes_itself(vcpu))
+		kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, vcpu);
 	return 0;
+}
+
+__fast long ring1_hc_flush_tlb_fast(struct kvm_vcpu *vcpu)
+{
+	return ring1_paging_flushes_itself(vcpu) ? 0 : -EAGAIN;
 }
 
 /**
  * ring1_hc_invlpg - drop the translations of one page
  * @vcpu:	caller
- * @irqoff:	interrupts are off
  * @addr:	any address in it; one that is not canonical is ignored
  *
  * Return: 0.
  */
-long ring1_hc_invlpg(struct kvm_vcpu *vcpu, bool irqoff, u64 addr)
+long ring1_hc_invlpg(struct kvm_vcpu *vcpu, u64 addr)
 {
-	if (ring1_paging_flushes_itself(vcpu))
-		return 0;
-	if (irqoff)
-		return -EAGAIN;
-	kvm_mmu_invlpg(vcpu, addr);
+	if (!ring1_paging_flushes_itself(vcpu))
+		kvm_mmu_invlpg(vcpu, addr);
 	return 0;
+}
+
+__fast long ring1_hc_invlpg_fast(struct kvm_vcpu *vcpu, u64 addr)
+{
+	return ring1_hc_flush_tlb_fast(vcpu);
 }
 
 /**
@@ -281,7 +288,7 @@ long ring1_hc_invlpg(struct kvm_vcpu *vcpu, bool irqoff, u64 addr)
  *
  * Return: 0; -EINVAL for another index or descriptor.
  */
-long ring1_hc_set_gdt_entry(struct kvm_vcpu *vcpu, u32 index, u64 desc)
+__fast long ring1_hc_set_gdt_entry(struct kvm_vcpu *vcpu, u32 index, u64 desc)
 {
 	if (index < RING1_GDT_TLS || index > RING1_GDT_CPUNODE || !ring1_desc_allowed(desc))
 		return -EINVAL;
@@ -298,7 +305,7 @@ long ring1_hc_set_gdt_entry(struct kvm_vcpu *vcpu, u32 index, u64 desc)
  *
  * Return: 0; -EINVAL, and all three unchanged, if one is not allowed.
  */
-long ring1_hc_set_tls(struct kvm_vcpu *vcpu, u64 tls0, u64 tls1, u64 tls2)
+__fast long ring1_hc_set_tls(struct kvm_vcpu *vcpu, u64 tls0, u64 tls1, u64 tls2)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
@@ -319,7 +326,7 @@ long ring1_hc_set_tls(struct kvm_vcpu *vcpu, u64 tls0, u64 tls1, u64 tls2)
  *
  * Return: 0; -EINVAL, and GS null, if the selector cannot be loaded.
  */
-long ring1_hc_load_gs(struct kvm_vcpu *vcpu, u32 selector)
+__fast long ring1_hc_load_gs(struct kvm_vcpu *vcpu, u32 selector)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	bool ok = selector <= U16_MAX && ring1_segments_loadable(v, selector);
@@ -343,7 +350,7 @@ long ring1_hc_load_gs(struct kvm_vcpu *vcpu, u32 selector)
  *
  * Return: 0; -EINVAL if @base is not canonical or @limit too small for a TSS.
  */
-long ring1_hc_load_tr(struct kvm_vcpu *vcpu, u64 base, u32 limit)
+__fast long ring1_hc_load_tr(struct kvm_vcpu *vcpu, u64 base, u32 limit)
 {
 	struct kvm_segment tr = {
 		.selector = GDT_ENTRY_TSS * 8, .base = base, .limit = limit,
@@ -469,7 +476,6 @@ long ring1_hc_mmu_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64
 /**
  * ring1_hc_mmu_sync - announce changed page table entries, make an address accessible
  * @vcpu:	caller
- * @irqoff:	interrupts are off
  * @nr:		operations in the shared page, 0-64
  * @addr:	linear address
  * @access:	0, or RING1_ACCESS_VALID and the error code bits W, U, I of the access that
@@ -477,44 +483,34 @@ long ring1_hc_mmu_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64
  *
  * Return: 0; 1 if the guest's tables do not allow the access; -EINVAL.
  */
-long ring1_hc_mmu_sync(struct kvm_vcpu *vcpu, bool irqoff, u32 nr, u64 addr, u32 access)
+long ring1_hc_mmu_sync(struct kvm_vcpu *vcpu, u32 nr, u64 addr, u32 access)
 {
-	if (nr > RING1_NR_MMU_OPS || !ring1_is_pv(to_ring1(vcpu)))
-		return -EINVAL;
-	return ring1_paging_sync(vcpu, irqoff, nr, addr, access);
+	return ring1_paging_sync(vcpu, nr, addr, access);
+}
+
+__fast long ring1_hc_mmu_sync_fast(struct kvm_vcpu *vcpu, u32 nr, u64 addr, u32 access)
+{
+	return ring1_paging_sync_fast(vcpu, nr, addr, access);
 }
 
 /**
  * ring1_hc_mmu_forget - tell that the user half of a root is gone
  * @vcpu:	caller
- * @irqoff:	interrupts are off
  * @root:	guest physical address of a top-level table
  *
  * Return: 0; -EINVAL for the kernel's.
  */
-long ring1_hc_mmu_forget(struct kvm_vcpu *vcpu, bool irqoff, u64 root)
+__fast long ring1_hc_mmu_forget(struct kvm_vcpu *vcpu, u64 root)
 {
 	return ring1_paging_forget(vcpu, root);
 }
 
-/*
- * Run the call in RAX. With @irqoff, only what needs neither KVM's requests nor
- * guest memory. Return as KVM's exit handlers; -EAGAIN, nothing done, if the call
- * wants interrupts on.
- */
-static int dispatch(struct kvm_vcpu *vcpu, bool irqoff)
+/* Run the call in RAX. Return as KVM's exit handlers. */
+static int dispatch(struct kvm_vcpu *vcpu, u64 nr)
 {
-	u64 arg[5] = {
-		kvm_rdi_read(vcpu), kvm_rsi_read(vcpu), kvm_rdx_read(vcpu),
-		kvm_r10_read(vcpu), kvm_r8_read(vcpu),
-	};
-	u64 nr = kvm_rax_read(vcpu), out[4];
 	unsigned int nr_out = 0;
 	long ret = -EINVAL;
-
-	if (nr >= RING1_NR_HYPERCALLS)
-		return finish(vcpu, -ENOSYS);
-	nr = array_index_nospec(nr, RING1_NR_HYPERCALLS);
+	u64 out[4];
 
 	switch (nr) {
 #include "ring1-dispatch.h"
@@ -532,22 +528,6 @@ static int dispatch(struct kvm_vcpu *vcpu, bool irqoff)
 	return finish(vcpu, ret);
 }
 
-/* Inline, its array would cost each call the check of the stack. */
-static noinline void trace_call(struct kvm_vcpu *vcpu, u64 nr)
-{
-	const u64 arg[3] = { kvm_rdi_read(vcpu), kvm_rsi_read(vcpu), kvm_rdx_read(vcpu) };
-
-	trace_ring1_hypercall(vcpu->vcpu_id, nr, arg);
-}
-
-static void account(struct kvm_vcpu *vcpu, u64 nr)
-{
-	if (trace_ring1_hypercall_enabled())
-		trace_call(vcpu, nr);
-	if (nr < RING1_NR_HYPERCALLS)
-		to_ring1(vcpu)->hypercalls[nr]++;
-}
-
 /**
  * ring1_hypercall - run the hypercall the guest kernel asks for
  * @vcpu:	caller
@@ -556,21 +536,63 @@ static void account(struct kvm_vcpu *vcpu, u64 nr)
  */
 int ring1_hypercall(struct kvm_vcpu *vcpu)
 {
-	account(vcpu, kvm_rax_read(vcpu));
-	return dispatch(vcpu, false);
+	const u64 arg[3] = { kvm_rdi_read(vcpu), kvm_rsi_read(vcpu), kvm_rdx_read(vcpu) };
+	u64 nr = kvm_rax_read(vcpu);
+
+	trace_ring1_hypercall(vcpu->vcpu_id, nr, arg);
+	if (nr >= RING1_NR_HYPERCALLS)
+		return finish(vcpu, -ENOSYS);
+	nr = array_index_nospec(nr, RING1_NR_HYPERCALLS);
+	to_ring1(vcpu)->hypercalls[nr]++;
+	return dispatch(vcpu, nr);
 }
 
-/*
+static __fast long dispatch_fast(struct kvm_vcpu *vcpu, u64 nr)
+{
+	switch (nr) {
+#include "ring1-fast.h"
+	default:
+		return -EAGAIN;
+	}
+}
+
+/**
+ * ring1_hypercall_fast - run a hypercall that the fast set answers
+ * @vcpu:	caller
+ *
+ * Context: interrupts off.
+ * Return: whether it is done; if not, nothing has changed.
+ */
+__fast bool ring1_hypercall_fast(struct kvm_vcpu *vcpu)
+{
+	u64 nr = kvm_rax_read(vcpu);
+	long ret;
+
+	ret = dispatch_fast(vcpu, nr);
+	if (ret == -EAGAIN)
+		return false;
+	to_ring1(vcpu)->hypercalls[array_index_nospec(nr, RING1_NR_HYPERCALLS)]++;
+	kvm_rax_write(vcpu, ret);
+	return true;
+}
+
+/**
+ * ring1_hypercall_irqoff - send an IPI with interrupts off
+ * @vcpu:	caller of any hypercall
+ *
  * KVM's short way for IPIs takes WRMSR's registers. RCX is lost to SYSCALL anyway, RDX must
  * survive. Timer deadlines it takes where the vendor has a timer; this one has none.
+ *
+ * Return: whether that was it; if not, nothing has changed.
  */
-static bool wrmsr_irqoff(struct kvm_vcpu *vcpu)
+bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu)
 {
 	u64 msr = kvm_rdi_read(vcpu), value = kvm_rsi_read(vcpu);
 	unsigned long ax = kvm_rax_read(vcpu), dx = kvm_rdx_read(vcpu);
 	fastpath_t r;
 
-	if (msr != APIC_BASE_MSR + (APIC_ICR >> 4))
+	ring1_assert(irqs_disabled());
+	if (ax != RING1_HC_WRMSR || msr != APIC_BASE_MSR + (APIC_ICR >> 4))
 		return false;
 	/* KVM would report a step, be it the guest's or the VMM's, that no other hypercall has. */
 	if (to_ring1(vcpu)->rflags & X86_EFLAGS_TF)
@@ -581,27 +603,9 @@ static bool wrmsr_irqoff(struct kvm_vcpu *vcpu)
 	r = handle_fastpath_set_msr_irqoff(vcpu);
 	kvm_rdx_write(vcpu, dx);
 	kvm_rax_write(vcpu, r == EXIT_FASTPATH_NONE ? ax : 0);
-	return r != EXIT_FASTPATH_NONE;
-}
-
-/**
- * ring1_hypercall_irqoff - run a hypercall that can do with interrupts off
- * @vcpu:	caller
- *
- * Return: whether it is done; if not, nothing has changed.
- */
-bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu)
-{
-	u64 nr = kvm_rax_read(vcpu);
-
-	ring1_assert(irqs_disabled());
-	if (nr == RING1_HC_WRMSR) {
-		if (!wrmsr_irqoff(vcpu))
-			return false;
-	} else if (dispatch(vcpu, true) == -EAGAIN) {
+	if (r == EXIT_FASTPATH_NONE)
 		return false;
-	}
-	account(vcpu, nr);
+	to_ring1(vcpu)->hypercalls[RING1_HC_WRMSR]++;
 	return true;
 }
 

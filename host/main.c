@@ -236,6 +236,7 @@ static int __init ring1_init(void)
 	if (r)
 		return r;
 	ring1_mitigations_init();
+	ring1_late_init();
 	r = ring1_region_init();
 	if (r)
 		return r;

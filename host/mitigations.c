@@ -14,6 +14,12 @@
  *	IBPB on entry, on VM exit	x	x	as the host does it for others
  *	BHI fought, in whatever way	BHB as well; BHI_DIS_S separates CPL 3 only
  *
+ * IBPB, and with it the clearing of the BHB, is late where it may be: behind the fast set
+ * (run.c), which has no indirect branch and does not empty the RSB. So neither does harm, but
+ * to a processor that takes a direct branch for an indirect one, or the RSB for wrong: AMD's
+ * with branch type confusion or SRSO, and ITS without thunks for returns. What the host
+ * wants flushed on every entry of its own is flushed at each exit.
+ *
  * Retpolines leave the returns, for which the RSB is filled. That is enough only where
  * a return takes its target from the RSB alone. Else Linux relies on eIBRS, or on a bit
  * that kvm-amd sets while VMs exist, and neither is between ring 1 and ring 0.
@@ -26,6 +32,7 @@
  * in world.S, and so does VERW on the way in. SPEC_CTRL stays the host's in the guest
  * world.
  */
+#include <linux/context_tracking_state.h>
 #include <linux/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/nospec-branch.h>
@@ -49,6 +56,8 @@ unsigned int ring1_mitigations_choose(const struct ring1_mitigations *m)
 		bits |= RING1_MITIGATE_IBPB | RING1_MITIGATE_RSB;
 	else if (m->spectre_v2 && m->ibpb)
 		bits |= RING1_MITIGATE_IBPB_PUT;
+	if (bits & RING1_MITIGATE_IBPB && !m->ibpb_entry && !m->steered_code && !m->calls_out)
+		bits |= RING1_MITIGATE_LATE;
 	if (m->bhi)
 		bits |= m->bhb_long ? RING1_MITIGATE_BHB | RING1_MITIGATE_BHB_LONG :
 				      RING1_MITIGATE_BHB;
@@ -95,6 +104,17 @@ static bool returns_are_steered(void)
 	       boot_cpu_has(X86_FEATURE_IBRS_ENHANCED) && boot_cpu_has(X86_FEATURE_HYPERVISOR);
 }
 
+/* Whatever the host does about it: thunks keep returns in place, not direct branches. */
+static bool code_is_steered(void)
+{
+	bool amd = boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+		   boot_cpu_data.x86_vendor == X86_VENDOR_HYGON;
+
+	return (boot_cpu_has_bug(X86_BUG_RETBLEED) && amd) ||
+	       (boot_cpu_has_bug(X86_BUG_SRSO) && !boot_cpu_has(X86_FEATURE_SRSO_NO)) ||
+	       (boot_cpu_has_bug(X86_BUG_ITS) && !cpu_feature_enabled(X86_FEATURE_RETHUNK));
+}
+
 static void probe(struct ring1_mitigations *m)
 {
 	bool on = !cpu_mitigations_off();
@@ -103,6 +123,8 @@ static void probe(struct ring1_mitigations *m)
 	m->retpoline = cpu_feature_enabled(X86_FEATURE_RETPOLINE) &&
 		       !cpu_feature_enabled(X86_FEATURE_RETPOLINE_LFENCE);
 	m->steered_return = returns_are_steered();
+	m->steered_code = code_is_steered();
+	m->calls_out = context_tracking_enabled() || IS_ENABLED(CONFIG_KVM_RING1_DEBUG);
 	m->ibpb = boot_cpu_has(X86_FEATURE_IBPB);
 	m->ibpb_entry = cpu_feature_enabled(X86_FEATURE_ENTRY_IBPB) ||
 			cpu_feature_enabled(X86_FEATURE_IBPB_ON_VMEXIT);

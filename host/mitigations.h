@@ -14,6 +14,10 @@
 #define RING1_MITIGATE_IBPB_PUT	16	/* vcpu_put(): flush indirect predictions */
 #define RING1_MITIGATE_DIVIDER	32	/* enter: overwrite the divider's last quotient */
 #define RING1_MITIGATE_MMIO	64	/* enter, with an assigned device: clear buffers */
+#define RING1_MITIGATE_LATE	128	/* not at each exit, but behind the fast set */
+
+/* Bytes of a gate of ring1_late_gates[]. */
+#define RING1_LATE_GATE_SIZE	32
 
 #ifndef __ASSEMBLY__
 
@@ -23,8 +27,10 @@
  * struct ring1_mitigations - the host's own choices, as far as they matter here
  * @spectre_v2:	the processor has the bug and the host fights it
  * @retpoline:	indirect branches are retpolines
- * @steered_return: a return may go where ring 1 trained it, whatever the RSB holds, and
+ * @steered_return: a return may go where ring 1 trained it, be it from an empty RSB only, and
  *		nothing that the host does prevents it
+ * @steered_code: a direct branch may, or a return whatever the RSB holds
+ * @calls_out:	an exit calls what is not in the fast set
  * @ibpb:	the processor can flush its indirect predictions
  * @ibpb_entry:	the host flushes them on every entry from user or guest
  * @bhi:	the processor has the bug and the host fights it
@@ -36,6 +42,8 @@ struct ring1_mitigations {
 	bool spectre_v2;
 	bool retpoline;
 	bool steered_return;
+	bool steered_code;
+	bool calls_out;
 	bool ibpb;
 	bool ibpb_entry;
 	bool bhi;

@@ -36,12 +36,12 @@ void ring1_flush_tlb(struct kvm_vcpu *vcpu)
  * Ring 3 must not reach the upper half, whatever the guest's tables say: SYSCALL
  * tells ring 1 by its address. Other entries of KVM's carry U and W always.
  */
-static u64 private_entry(u64 spte, unsigned int index)
+static __fast u64 private_entry(u64 spte, unsigned int index)
 {
 	return index < RING1_SLOT ? spte : spte & ~(u64)PT_USER_MASK;
 }
 
-static void sync_root(struct vcpu_ring1 *v)
+static __fast void sync_root(struct vcpu_ring1 *v)
 {
 	u64 *root = v->region.root;
 	const u64 *kvm;
@@ -108,7 +108,7 @@ static void check_root(struct vcpu_ring1 *v)
  * Context: IRQs off, vcpu->mode IN_GUEST_MODE: a flush that comes now makes the
  * vCPU exit before the flusher goes on.
  */
-void ring1_mmu_sync_root(struct vcpu_ring1 *v)
+__fast void ring1_mmu_sync_root(struct vcpu_ring1 *v)
 {
 	ring1_assert(irqs_disabled());
 	sync_root(v);
@@ -117,7 +117,7 @@ void ring1_mmu_sync_root(struct vcpu_ring1 *v)
 }
 
 /* A fault that KVM's MMU can have nothing to do with. */
-bool ring1_mmu_guest_owns(const struct vcpu_ring1 *v, u64 gva)
+__fast bool ring1_mmu_guest_owns(const struct vcpu_ring1 *v, u64 gva)
 {
 	return ring1_region_contains(gva) || (v->user && (s64)gva < 0);
 }

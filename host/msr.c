@@ -45,7 +45,7 @@ static u64 get_kernel_gs_base(struct vcpu_ring1 *v)
 	return v->user ? v->setup.kernel_gs : READ_ONCE(v->shared->user_gs);
 }
 
-void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value)
+__fast void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value)
 {
 	v->kernel_gs_base = value;
 	if (ring1_is_pv(v) && !v->user)

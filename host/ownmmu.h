@@ -215,6 +215,12 @@ static inline struct ring1_mmu *ring1_mmu_of(struct kvm *kvm)
 	return smp_load_acquire(&to_kvm_ring1(kvm)->mmu);
 }
 
+/* Does the vCPU's kernel tell what it changes? */
+static inline bool ring1_root_announces(const struct vcpu_ring1 *v, const struct ring1_mmu *mmu)
+{
+	return ring1_is_pv(v) && mmu->kernel;
+}
+
 static inline struct ring1_gib *ring1_gib_of(struct ring1_mmu *mmu, u64 gfn)
 {
 	u64 i = gfn >> 18;
@@ -285,7 +291,6 @@ enum ring1_need ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
 bool ring1_sync(struct ring1_mmu *mmu, u64 gpa, unsigned int nr, unsigned int *budget);
 
 /* root.c */
-bool ring1_root_announces(const struct vcpu_ring1 *v, const struct ring1_mmu *mmu);
 bool ring1_root_choose(struct vcpu_ring1 *v, struct ring1_mmu *mmu);
 void ring1_root_exited(struct vcpu_ring1 *v, u64 cr3);
 bool ring1_root_forget(struct ring1_mmu *mmu, u64 gpa);

@@ -37,7 +37,7 @@ unsigned int ring1_paging_features(void)
 }
 
 /* The own MMU, of a vCPU whose guest keeps it true; else NULL. */
-static struct ring1_mmu *announced_to(struct kvm_vcpu *vcpu)
+static __fast struct ring1_mmu *announced_to(struct kvm_vcpu *vcpu)
 {
 	struct ring1_mmu *mmu = ring1_mmu_of(vcpu->kvm);
 
@@ -88,7 +88,7 @@ void ring1_paging_flush_gva(struct kvm_vcpu *vcpu, gva_t gva)
 }
 
 /* Does the switcher, or else the next enter, do all that a flush has to? */
-bool ring1_paging_flushes_itself(struct kvm_vcpu *vcpu)
+__fast bool ring1_paging_flushes_itself(struct kvm_vcpu *vcpu)
 {
 	return announced_to(vcpu);
 }
@@ -123,7 +123,7 @@ bool ring1_paging_prepare_run(struct vcpu_ring1 *v)
  * Context: IRQs off, vcpu->mode IN_GUEST_MODE: a flush that comes now makes the
  * vCPU exit before the flusher goes on.
  */
-void ring1_paging_prepare_enter(struct vcpu_ring1 *v)
+__fast void ring1_paging_prepare_enter(struct vcpu_ring1 *v)
 {
 	if (v->mmu) {
 		u64 gen = READ_ONCE(v->mmu->gen);
@@ -141,7 +141,7 @@ void ring1_paging_prepare_enter(struct vcpu_ring1 *v)
 }
 
 /* The guest may have changed CR3 by itself. After an abort STACK(cr3) is what it was to be. */
-void ring1_paging_finish_exit(struct vcpu_ring1 *v)
+__fast void ring1_paging_finish_exit(struct vcpu_ring1 *v)
 {
 	if (v->conf->own_mmu && !(v->exit.vector & RING1_EXIT_SWITCHER) &&
 	    v->stack->cr3 != v->conf->cr3)
@@ -149,9 +149,19 @@ void ring1_paging_finish_exit(struct vcpu_ring1 *v)
 }
 
 /* The root is gone: it was evicted, or the guest has registered anew. */
-bool ring1_paging_must_leave(struct vcpu_ring1 *v)
+__fast bool ring1_paging_must_leave(struct vcpu_ring1 *v)
 {
 	return v->mmu && !READ_ONCE(v->top);
+}
+
+static bool choose_root(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
+{
+	bool r;
+
+	local_irq_disable();
+	r = ring1_root_choose(v, mmu);
+	local_irq_enable();
+	return r;
 }
 
 /*
@@ -182,7 +192,7 @@ int ring1_paging_supply(struct kvm_vcpu *vcpu)
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	int r = 0;
 
-	if (v->mmu && !ring1_root_choose(v, v->mmu))
+	if (v->mmu && !choose_root(v, v->mmu))
 		r = refill(vcpu, v->mmu);
 	return r ?: 1;
 }
@@ -197,16 +207,24 @@ static void mark_dirty(struct kvm *kvm, const struct ring1_want *want)
 			mark_page_dirty(kvm, want->dirty[i]);
 }
 
-static enum ring1_need fill_irqoff(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
-				   u32 access, struct ring1_want *want)
+/* Its root may be gone. Locked. */
+static __fast enum ring1_need fill_locked(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
+					  u32 access, struct ring1_want *want)
+{
+	return v->top ? ring1_fill(v, mmu, gva, access, want) : RING1_WANT_TWIN;
+}
+
+static enum ring1_need choose_and_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u64 gva,
+				       u32 access, struct ring1_want *want)
 {
 	enum ring1_need r = RING1_WANT_TWIN;
-	unsigned long flags;
 
-	raw_spin_lock_irqsave(&mmu->lock, flags);
-	if (v->top)
-		r = ring1_fill(v, mmu, gva, access, want);
-	raw_spin_unlock_irqrestore(&mmu->lock, flags);
+	want->nr_dirty = 0;
+	if (!choose_root(v, mmu))
+		return r;
+	raw_spin_lock_irq(&mmu->lock);
+	r = fill_locked(v, mmu, gva, access, want);
+	raw_spin_unlock_irq(&mmu->lock);
 	return r;
 }
 
@@ -221,11 +239,8 @@ static int fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 gva, u32 acces
 	int r = 0, i;
 
 	for (i = 0; i < FILL_ATTEMPTS; i++) {
-		enum ring1_need done = RING1_WANT_TWIN;
+		enum ring1_need done = choose_and_fill(v, mmu, gva, access, want);
 
-		want->nr_dirty = 0;
-		if (ring1_root_choose(v, mmu))
-			done = fill_irqoff(v, mmu, gva, access, want);
 		mark_dirty(vcpu->kvm, want);
 		switch (done) {
 		case RING1_WANT_FRAME:
@@ -251,7 +266,7 @@ static int fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 gva, u32 acces
 }
 
 /* What the hardware's error code says of the access, and SMAP of the mode it was made in. */
-static u32 access_of(const struct vcpu_ring1 *v)
+static __fast u32 access_of(const struct vcpu_ring1 *v)
 {
 	u32 access = v->exit.error & (PFERR_WRITE_MASK | PFERR_USER_MASK | PFERR_FETCH_MASK);
 
@@ -262,7 +277,7 @@ static u32 access_of(const struct vcpu_ring1 *v)
 }
 
 /* The fault is the guest's. Its own entry says whether there was a page. */
-static void deliver_fault(struct vcpu_ring1 *v, bool present)
+static __fast void deliver_fault(struct vcpu_ring1 *v, bool present)
 {
 	u32 error = v->exit.error & ~PFERR_PRESENT_MASK;
 
@@ -295,15 +310,16 @@ static int own_fault(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu)
 #define PLAIN_FAULT	(PFERR_PRESENT_MASK | PFERR_WRITE_MASK | PFERR_USER_MASK | PFERR_FETCH_MASK)
 
 /**
- * ring1_paging_fault_irqoff - handle a #PF of a guest that is on the own MMU
+ * ring1_paging_fault_fast - handle a #PF of a guest that is on the own MMU
  * @vcpu:	in the run loop; as for ring1_mmu_fault()
  *
  * Return: whether that was all; if not, ring1_mmu_fault() is to handle it.
  */
-bool ring1_paging_fault_irqoff(struct kvm_vcpu *vcpu)
+__fast bool ring1_paging_fault_fast(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	struct ring1_want want;
+	enum ring1_need r;
 
 	if (!v->conf->own_mmu || vcpu->arch.apf.host_apf_flags || v->exit.error & ~PLAIN_FAULT)
 		return false;
@@ -311,7 +327,10 @@ bool ring1_paging_fault_irqoff(struct kvm_vcpu *vcpu)
 		deliver_fault(v, false);
 		return true;
 	}
-	switch (fill_irqoff(v, v->mmu, v->fault_gva, access_of(v), &want)) {
+	raw_spin_lock(&v->mmu->lock);
+	r = fill_locked(v, v->mmu, v->fault_gva, access_of(v), &want);
+	raw_spin_unlock(&v->mmu->lock);
+	switch (r) {
 	case RING1_FILLED:
 		return true;
 	case RING1_REFUSED:
@@ -365,24 +384,18 @@ static void run_op(struct ring1_mmu *mmu, u64 gpa, unsigned int nr)
 	}
 }
 
-static bool run_ops(struct vcpu_ring1 *v, struct ring1_mmu *mmu, unsigned int nr, bool irqoff)
+/* Locked. Return false if it was too much. */
+static __fast bool run_ops(struct vcpu_ring1 *v, struct ring1_mmu *mmu, unsigned int nr)
 {
 	unsigned int budget = SYNC_BATCH, i;
-	unsigned long flags;
-	bool done = true;
 
-	for (i = 0; i < nr && done; i++) {
+	for (i = 0; i < nr; i++) {
 		u64 op = READ_ONCE(v->shared->mmu_op[i]);
 
-		if (!irqoff) {
-			run_op(mmu, RING1_MMU_OP_GPA(op), RING1_MMU_OP_NR(op));
-			continue;
-		}
-		raw_spin_lock_irqsave(&mmu->lock, flags);
-		done = ring1_sync(mmu, RING1_MMU_OP_GPA(op), RING1_MMU_OP_NR(op), &budget);
-		raw_spin_unlock_irqrestore(&mmu->lock, flags);
+		if (!ring1_sync(mmu, RING1_MMU_OP_GPA(op), RING1_MMU_OP_NR(op), &budget))
+			return false;
 	}
-	return done;
+	return true;
 }
 
 /* With interrupts on. What only the VMM can mend shows at an exit of the user's own. */
@@ -402,33 +415,75 @@ static int fill_for_sync(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 addr,
 	return RING1_FILLED;
 }
 
+static __fast bool sync_valid(const struct ring1_mmu *mmu, u32 nr, u32 access)
+{
+	u32 bits = PFERR_WRITE_MASK | PFERR_USER_MASK | PFERR_FETCH_MASK;
+
+	return mmu && nr <= RING1_NR_MMU_OPS && !(access & ~(RING1_ACCESS_VALID | bits)) &&
+	       (!access || access & RING1_ACCESS_VALID);
+}
+
+/* No table of the guest's says anything about the address. */
+static __fast bool out_of_reach(struct kvm_vcpu *vcpu, u64 addr, u32 access)
+{
+	return is_noncanonical_address(addr, vcpu, 0) || ring1_region_contains(addr) ||
+	       (access & PFERR_USER_MASK && (s64)addr < 0);
+}
+
 /* As ring1_hc_mmu_sync(). */
-long ring1_paging_sync(struct kvm_vcpu *vcpu, bool irqoff, unsigned int nr, u64 addr, u32 access)
+long ring1_paging_sync(struct kvm_vcpu *vcpu, u32 nr, u64 addr, u32 access)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	struct ring1_mmu *mmu = announced_to(vcpu);
-	u32 bits = access & ~RING1_ACCESS_VALID;
-	struct ring1_want want;
-	int r;
+	unsigned int i;
 
-	if (!mmu || (bits && bits == access) ||
-	    bits & ~(PFERR_WRITE_MASK | PFERR_USER_MASK | PFERR_FETCH_MASK))
+	if (!sync_valid(mmu, nr, access))
 		return -EINVAL;
-	if (!run_ops(v, mmu, nr, irqoff))
-		return -EAGAIN;
+	for (i = 0; i < nr; i++) {
+		u64 op = READ_ONCE(v->shared->mmu_op[i]);
+
+		run_op(mmu, RING1_MMU_OP_GPA(op), RING1_MMU_OP_NR(op));
+	}
 	if (!access)
 		return 0;
-	if (is_noncanonical_address(addr, vcpu, 0) || ring1_region_contains(addr) ||
-	    (bits & PFERR_USER_MASK && (s64)addr < 0))
+	if (out_of_reach(vcpu, addr, access))
 		return 1;
-	if (!irqoff)
-		return fill_for_sync(vcpu, mmu, addr, bits) == RING1_REFUSED;
-	r = fill_irqoff(v, mmu, addr, bits, &want);
-	return r == RING1_FILLED || r == RING1_REFUSED ? r == RING1_REFUSED : -EAGAIN;
+	return fill_for_sync(vcpu, mmu, addr, access & ~RING1_ACCESS_VALID) == RING1_REFUSED;
+}
+
+/**
+ * ring1_paging_sync_fast - the same, as far as it goes with interrupts off
+ * @vcpu:	caller
+ * @nr:		as in ring1_hc_mmu_sync()
+ * @addr:	"
+ * @access:	"
+ *
+ * Return: -EAGAIN if the operations are too much, or what @addr needs is not there.
+ */
+__fast long ring1_paging_sync_fast(struct kvm_vcpu *vcpu, u32 nr, u64 addr, u32 access)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	struct ring1_mmu *mmu = announced_to(vcpu);
+	struct ring1_want want;
+	enum ring1_need r;
+
+	if (!sync_valid(mmu, nr, access))
+		return -EINVAL;
+	raw_spin_lock(&mmu->lock);
+	if (!run_ops(v, mmu, nr))
+		r = RING1_WANT_RETRY;
+	else if (!access)
+		r = RING1_FILLED;
+	else if (out_of_reach(vcpu, addr, access))
+		r = RING1_REFUSED;
+	else
+		r = fill_locked(v, mmu, addr, access & ~RING1_ACCESS_VALID, &want);
+	raw_spin_unlock(&mmu->lock);
+	return r == RING1_FILLED ? 0 : r == RING1_REFUSED ? 1 : -EAGAIN;
 }
 
 /* As ring1_hc_mmu_forget(). */
-long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root)
+__fast long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root)
 {
 	struct ring1_mmu *mmu = announced_to(vcpu);
 	unsigned long flags;
@@ -445,27 +500,35 @@ long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root)
 }
 
 /* As ring1_hc_write_cr3(). */
-long ring1_paging_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value)
+long ring1_paging_write_cr3(struct kvm_vcpu *vcpu, u64 value)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	struct ring1_mmu *mmu = announced_to(vcpu);
-	u64 old = vcpu->arch.cr3;
 
-	if (!mmu) {
-		if (irqoff)
-			return -EAGAIN;
+	if (!mmu)
 		return kvm_set_cr3(vcpu, value) ? -EINVAL : 0;
-	}
 	if (!kvm_vcpu_is_legal_cr3(vcpu, value))
 		return -EINVAL;
 	vcpu->arch.cr3 = value;
-	if (ring1_root_choose(v, mmu))
-		return 0;
-	if (irqoff) {
-		vcpu->arch.cr3 = old;
-		return -EAGAIN;
-	}
 	/* The next run finds that there is none, and chooses. */
-	v->top = NULL;
+	if (!choose_root(v, mmu))
+		v->top = NULL;
 	return 0;
+}
+
+/* The same; -EAGAIN if there is no root for it. */
+__fast long ring1_paging_write_cr3_fast(struct kvm_vcpu *vcpu, u64 value)
+{
+	struct ring1_mmu *mmu = announced_to(vcpu);
+	u64 old = vcpu->arch.cr3;
+
+	if (!mmu)
+		return -EAGAIN;
+	if (!kvm_vcpu_is_legal_cr3(vcpu, value))
+		return -EINVAL;
+	vcpu->arch.cr3 = value;
+	if (ring1_root_choose(to_ring1(vcpu), mmu))
+		return 0;
+	vcpu->arch.cr3 = old;
+	return -EAGAIN;
 }

@@ -133,7 +133,7 @@ void ring1_pv_leave(struct vcpu_ring1 *v)
  *
  * Return: the range, or NULL if the kernel is in none.
  */
-const struct ring1_restart_range *ring1_pv_restart_range(struct vcpu_ring1 *v)
+__fast const struct ring1_restart_range *ring1_pv_restart_range(struct vcpu_ring1 *v)
 {
 	unsigned long rip = kvm_rip_read(&v->vcpu);
 	int i;
@@ -151,7 +151,7 @@ const struct ring1_restart_range *ring1_pv_restart_range(struct vcpu_ring1 *v)
  * @v:		PV vCPU
  * @range:	from ring1_pv_restart_range()
  */
-void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_restart_range *range)
+__fast void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_restart_range *range)
 {
 	kvm_rip_write(&v->vcpu, range->start);
 	v->gs_base = v->setup.kernel_gs;
@@ -159,7 +159,7 @@ void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_restart_range *ran
 	v->stat[RING1_STAT_REWIND]++;
 }
 
-static unsigned int event_class(unsigned int vector, bool user)
+static __fast unsigned int event_class(unsigned int vector, bool user)
 {
 	switch (vector) {
 	case NMI_VECTOR:
@@ -175,7 +175,7 @@ static unsigned int event_class(unsigned int vector, bool user)
 	}
 }
 
-static u64 entry_point(const struct vcpu_ring1 *v, unsigned int class, bool user)
+static __fast u64 entry_point(const struct vcpu_ring1 *v, unsigned int class, bool user)
 {
 	switch (class) {
 	case RING1_EVENT_NMI:
@@ -201,7 +201,7 @@ static u64 entry_point(const struct vcpu_ring1 *v, unsigned int class, bool user
  * fault, and if the frame of #DF is busy as well, a triple fault. Interrupts do not
  * come here with the frame busy.
  */
-void ring1_pv_deliver(struct vcpu_ring1 *v, unsigned int vector, u32 error)
+__fast void ring1_pv_deliver(struct vcpu_ring1 *v, unsigned int vector, u32 error)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
 	bool user = v->user;

@@ -31,7 +31,7 @@ static DEFINE_MUTEX(region_lock);	/* the list, and everything in struct ring1_mm
 static LIST_HEAD(mm_list);
 static void *text[RING1_NR_TEXT_PAGES];
 
-bool ring1_region_contains(gva_t gva)
+__fast bool ring1_region_contains(gva_t gva)
 {
 	return gva >= RING1_SLOT_BASE && gva < RING1_SLOT_BASE + PGDIR_SIZE;
 }

@@ -86,7 +86,7 @@ void ring1_set_gdt(struct kvm_vcpu *vcpu, struct desc_ptr *dt)
 	to_ring1(vcpu)->guest_gdt = *dt;
 }
 
-bool ring1_regs_get_vif(struct vcpu_ring1 *v)
+__fast bool ring1_regs_get_vif(struct vcpu_ring1 *v)
 {
 	/* A trap guest's IRETQ to ring 3 does not trap. */
 	if (v->user)
@@ -134,7 +134,7 @@ void ring1_regs_to_user(struct vcpu_ring1 *v)
  * ring1_regs_to_kernel - the guest goes from ring 3 to ring 1
  * @v:	vCPU; in PV mode GS changes hands, in trap mode the guest does SWAPGS
  */
-void ring1_regs_to_kernel(struct vcpu_ring1 *v)
+__fast void ring1_regs_to_kernel(struct vcpu_ring1 *v)
 {
 	if (!v->user)
 		return;
@@ -146,7 +146,7 @@ void ring1_regs_to_kernel(struct vcpu_ring1 *v)
 	}
 }
 
-unsigned long ring1_get_rflags(struct kvm_vcpu *vcpu)
+__fast unsigned long ring1_get_rflags(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 

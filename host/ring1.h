@@ -119,6 +119,7 @@ enum ring1_stat {
 	RING1_STAT_REWIND,		/* restart ranges begun again */
 	RING1_STAT_ABORT,		/* entries given up for an NMI */
 	RING1_STAT_NOTED,		/* NMIs that hit the switcher elsewhere */
+	RING1_STAT_IBPB,		/* flushes of indirect predictions */
 	RING1_NR_STATS
 };
 
@@ -190,6 +191,12 @@ struct vcpu_ring1 {
 	u64			hypercalls[RING1_NR_HYPERCALLS];
 };
 
+/*
+ * A function of the fast set, see run.c: not probed, and in a section of its own, which a
+ * test reads. Kbuild turns function tracing off.
+ */
+#define __fast		__section(".kprobes.text")
+
 static __always_inline struct vcpu_ring1 *to_ring1(struct kvm_vcpu *vcpu)
 {
 	return container_of(vcpu, struct vcpu_ring1, vcpu);
@@ -215,6 +222,20 @@ static inline bool ring1_is_pv(const struct vcpu_ring1 *v)
 /* require.c */
 int ring1_require_host(void);
 int ring1_require_processor(void);
+
+/* world.S */
+asmlinkage void ring1_switch(struct vcpu_ring1 *v);
+asmlinkage void ring1_do_nmi_irqoff(void);
+asmlinkage void ring1_do_interrupt_irqoff(unsigned long offset);
+asmlinkage void ring1_flush_predictions(void);
+extern const char ring1_late_gates[];
+
+/* late.c */
+extern struct desc_ptr ring1_host_idt;
+extern u64 ring1_late_target[NUM_EXCEPTION_VECTORS];
+void ring1_late_init(void);
+void ring1_late_idt(struct ring1_pseudo_desc *idt);
+void ring1_late_flush(struct vcpu_ring1 *v);
 
 /* cpuid.c */
 void ring1_cpuid_init(void);
@@ -352,12 +373,14 @@ void ring1_paging_prepare_enter(struct vcpu_ring1 *v);
 void ring1_paging_finish_exit(struct vcpu_ring1 *v);
 bool ring1_paging_must_leave(struct vcpu_ring1 *v);
 int ring1_paging_supply(struct kvm_vcpu *vcpu);
-bool ring1_paging_fault_irqoff(struct kvm_vcpu *vcpu);
+bool ring1_paging_fault_fast(struct kvm_vcpu *vcpu);
 int ring1_paging_fault(struct kvm_vcpu *vcpu);
 long ring1_paging_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns);
-long ring1_paging_sync(struct kvm_vcpu *vcpu, bool irqoff, unsigned int nr, u64 addr, u32 access);
+long ring1_paging_sync(struct kvm_vcpu *vcpu, u32 nr, u64 addr, u32 access);
+long ring1_paging_sync_fast(struct kvm_vcpu *vcpu, u32 nr, u64 addr, u32 access);
 long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root);
-long ring1_paging_write_cr3(struct kvm_vcpu *vcpu, bool irqoff, u64 value);
+long ring1_paging_write_cr3(struct kvm_vcpu *vcpu, u64 value);
+long ring1_paging_write_cr3_fast(struct kvm_vcpu *vcpu, u64 value);
 
 /* emulate.c */
 int ring1_emulate(struct kvm_vcpu *vcpu);
@@ -367,6 +390,7 @@ int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp,
 
 /* hypercall.c */
 int ring1_hypercall(struct kvm_vcpu *vcpu);
+bool ring1_hypercall_fast(struct kvm_vcpu *vcpu);
 bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu);
 void ring1_patch_hypercall(struct kvm_vcpu *vcpu, unsigned char *code);
 
@@ -375,11 +399,6 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath);
 int ring1_skip_emulated_instruction(struct kvm_vcpu *vcpu);
 void ring1_get_exit_info(struct kvm_vcpu *vcpu, u32 *reason, u64 *info1, u64 *info2,
 			 u32 *intr_info, u32 *error_code);
-
-/* world.S */
-asmlinkage void ring1_switch(struct vcpu_ring1 *v);
-asmlinkage void ring1_do_nmi_irqoff(void);
-asmlinkage void ring1_do_interrupt_irqoff(unsigned long offset);
 
 /* run.c */
 fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags);

@@ -24,18 +24,12 @@
 /* Twins beside those that the size of the guest's memory asks for. */
 #define QUOTA_BASE	1024
 
-/* Does the vCPU's kernel tell what it changes? */
-bool ring1_root_announces(const struct vcpu_ring1 *v, const struct ring1_mmu *mmu)
-{
-	return ring1_is_pv(v) && mmu->kernel;
-}
-
-static struct hlist_head *bucket(struct ring1_mmu *mmu, u32 gfn)
+static __fast struct hlist_head *bucket(struct ring1_mmu *mmu, u32 gfn)
 {
 	return &mmu->hash[gfn % RING1_ROOT_HASH];
 }
 
-static struct ring1_twin *find_root(struct ring1_mmu *mmu, u32 gfn)
+static __fast struct ring1_twin *find_root(struct ring1_mmu *mmu, u32 gfn)
 {
 	struct ring1_twin *root;
 
@@ -45,7 +39,7 @@ static struct ring1_twin *find_root(struct ring1_mmu *mmu, u32 gfn)
 	return NULL;
 }
 
-static struct ring1_twin *find_top(struct ring1_twin *root, const struct vcpu_ring1 *v)
+static __fast struct ring1_twin *find_top(struct ring1_twin *root, const struct vcpu_ring1 *v)
 {
 	struct ring1_twin *top;
 
@@ -55,12 +49,12 @@ static struct ring1_twin *find_top(struct ring1_twin *root, const struct vcpu_ri
 	return NULL;
 }
 
-static struct ring1_root_slot *slot_of(struct vcpu_ring1 *v, u32 gfn)
+static __fast struct ring1_root_slot *slot_of(struct vcpu_ring1 *v, u32 gfn)
 {
 	return &v->roots[gfn % RING1_NR_ROOT_SLOTS];
 }
 
-static u64 cr3_of(const struct ring1_twin *top)
+static __fast u64 cr3_of(const struct ring1_twin *top)
 {
 	return __pa(top->hw) | (cr4_read_shadow() & X86_CR4_PCIDE ? RING1_GUEST_PCID : 0);
 }
@@ -69,7 +63,7 @@ static u64 cr3_of(const struct ring1_twin *top)
  * A top that nobody is to use any more. Its vCPU may be in the guest with it, or have
  * loaded it just now: it sees @dead when it exits, before the page is used again.
  */
-static void kill_top(struct ring1_mmu *mmu, struct ring1_twin *top)
+static __fast void kill_top(struct ring1_mmu *mmu, struct ring1_twin *top)
 {
 	struct vcpu_ring1 *v = top->v;
 	struct ring1_root_slot *slot = slot_of(v, top->gfn);
@@ -86,7 +80,7 @@ static void kill_top(struct ring1_mmu *mmu, struct ring1_twin *top)
 		WRITE_ONCE(v->top, NULL);
 }
 
-static void kill_root(struct ring1_mmu *mmu, struct ring1_twin *root)
+static __fast void kill_root(struct ring1_mmu *mmu, struct ring1_twin *root)
 {
 	struct ring1_twin *top, *next;
 
@@ -103,7 +97,7 @@ static void kill_root(struct ring1_mmu *mmu, struct ring1_twin *root)
 }
 
 /* What the first @end entries lead to. */
-static void empty_root(struct ring1_mmu *mmu, struct ring1_twin *root, unsigned int end)
+static __fast void empty_root(struct ring1_mmu *mmu, struct ring1_twin *root, unsigned int end)
 {
 	unsigned int i;
 
@@ -112,7 +106,7 @@ static void empty_root(struct ring1_mmu *mmu, struct ring1_twin *root, unsigned 
 }
 
 /* But the kernel's. */
-static struct ring1_twin *oldest_root(struct ring1_mmu *mmu)
+static __fast struct ring1_twin *oldest_root(struct ring1_mmu *mmu)
 {
 	struct ring1_twin *root;
 
@@ -122,7 +116,7 @@ static struct ring1_twin *oldest_root(struct ring1_mmu *mmu)
 	return NULL;
 }
 
-static struct ring1_twin *new_root(struct ring1_mmu *mmu, struct kvm_vcpu *self, u32 gfn)
+static __fast struct ring1_twin *new_root(struct ring1_mmu *mmu, struct kvm_vcpu *self, u32 gfn)
 {
 	struct ring1_twin *root;
 
@@ -139,8 +133,8 @@ static struct ring1_twin *new_root(struct ring1_mmu *mmu, struct kvm_vcpu *self,
 	return root;
 }
 
-static void copy_half(struct ring1_twin *top, const struct ring1_twin *from, unsigned int first,
-		      unsigned int end, u64 mask)
+static __fast void copy_half(struct ring1_twin *top, const struct ring1_twin *from,
+			     unsigned int first, unsigned int end, u64 mask)
 {
 	unsigned int i = first;
 
@@ -152,8 +146,8 @@ static void copy_half(struct ring1_twin *top, const struct ring1_twin *from, uns
 	}
 }
 
-static struct ring1_twin *new_top(struct ring1_mmu *mmu, struct vcpu_ring1 *v,
-				  struct ring1_twin *root)
+static __fast struct ring1_twin *new_top(struct ring1_mmu *mmu, struct vcpu_ring1 *v,
+					 struct ring1_twin *root)
 {
 	struct ring1_twin *upper = root->throwaway ? root : mmu->kernel, *top;
 
@@ -174,7 +168,7 @@ static struct ring1_twin *new_top(struct ring1_mmu *mmu, struct vcpu_ring1 *v,
 	return top;
 }
 
-static void use_top(struct vcpu_ring1 *v, struct ring1_twin *top, u64 gpa)
+static __fast void use_top(struct vcpu_ring1 *v, struct ring1_twin *top, u64 gpa)
 {
 	struct ring1_root_slot *slot = slot_of(v, top->gfn);
 
@@ -186,14 +180,14 @@ static void use_top(struct vcpu_ring1 *v, struct ring1_twin *top, u64 gpa)
 	slot->tag = gpa;
 }
 
-static void drop_throwaway(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
+static __fast void drop_throwaway(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
 {
 	if (v->throwaway)
 		kill_root(mmu, v->throwaway);
 	v->throwaway = NULL;
 }
 
-static struct ring1_twin *choose_root(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u32 gfn)
+static __fast struct ring1_twin *choose_root(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u32 gfn)
 {
 	struct ring1_twin *root;
 
@@ -213,7 +207,7 @@ static struct ring1_twin *choose_root(struct vcpu_ring1 *v, struct ring1_mmu *mm
 }
 
 /* Is the top the one that CR3, and what the vCPU announces, ask for? */
-static bool is_ready(const struct vcpu_ring1 *v, const struct ring1_mmu *mmu, u32 gfn)
+static __fast bool is_ready(const struct vcpu_ring1 *v, const struct ring1_mmu *mmu, u32 gfn)
 {
 	return v->top && v->top->gfn == gfn &&
 	       v->top->root->throwaway == !ring1_root_announces(v, mmu);
@@ -224,16 +218,16 @@ static bool is_ready(const struct vcpu_ring1 *v, const struct ring1_mmu *mmu, u3
  * @v:		vCPU in an exit
  * @mmu:	the VM's
  *
+ * Context: interrupts off.
  * Return: whether there is one; if not, the pool is empty.
  */
-bool ring1_root_choose(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
+__fast bool ring1_root_choose(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
 {
 	u64 gpa = v->vcpu.arch.cr3 & RING1_FRAME_MASK;
 	u32 gfn = gpa >> PAGE_SHIFT >> 18 < RING1_NR_GIBS ? gpa >> PAGE_SHIFT : NO_GFN;
 	struct ring1_twin *root, *top;
-	unsigned long flags;
 
-	raw_spin_lock_irqsave(&mmu->lock, flags);
+	raw_spin_lock(&mmu->lock);
 	top = is_ready(v, mmu, gfn) ? v->top : NULL;
 	if (!top) {
 		root = choose_root(v, mmu, gfn);
@@ -245,7 +239,7 @@ bool ring1_root_choose(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
 	if (top)
 		v->conf->cr3 = cr3_of(top);
 	v->announces = top && !top->root->throwaway;
-	raw_spin_unlock_irqrestore(&mmu->lock, flags);
+	raw_spin_unlock(&mmu->lock);
 	return top;
 }
 
@@ -257,7 +251,7 @@ bool ring1_root_choose(struct vcpu_ring1 *v, struct ring1_mmu *mmu)
  *
  * Context: interrupts off.
  */
-void ring1_root_exited(struct vcpu_ring1 *v, u64 cr3)
+__fast void ring1_root_exited(struct vcpu_ring1 *v, u64 cr3)
 {
 	unsigned long pfn = (cr3 & RING1_FRAME_MASK) >> PAGE_SHIFT;
 	struct ring1_twin *top;
@@ -285,7 +279,7 @@ void ring1_root_exited(struct vcpu_ring1 *v, u64 cr3)
  *
  * Return: false for the kernel's root.
  */
-bool ring1_root_forget(struct ring1_mmu *mmu, u64 gpa)
+__fast bool ring1_root_forget(struct ring1_mmu *mmu, u64 gpa)
 {
 	u64 gfn = gpa >> PAGE_SHIFT;
 	struct ring1_twin *root;

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One trip into the guest: the state that changes at every enter and exit, and
+ * Trips into the guest: the state that changes at every enter and exit, and
  * what must be done about an exit before interrupts come on again. The rest of
  * an exit is exit.c's; what stays loaded between exits is vcpu.c's.
  *
  * ring1_vcpu_run() runs with IRQs off, preemption off and SRCU dropped. It must
  * not take mmu_lock: the holder may be waiting for this vCPU to leave the guest.
+ *
+ * The fast set: the functions marked __fast, in whatever file. trips() enters again by
+ * them alone, and where the host's mode allows it what the guest has trained is flushed
+ * behind them instead of at each exit (mitigations.c). So none of them has an indirect
+ * branch or calls what may have one; calls nest less deep than the RSB is filled; and there
+ * is no tracing, which makes every exit leave. build/static/fast reads the module's code.
  */
 #include <linux/context_tracking.h>
 #include <linux/entry-kvm.h>
@@ -47,7 +53,7 @@ static bool can_enter(struct vcpu_ring1 *v)
 	return v->user || v->kernel_cs.l;
 }
 
-static u16 hardware_cs(const struct vcpu_ring1 *v)
+static __fast u16 hardware_cs(const struct vcpu_ring1 *v)
 {
 	if (!v->user)
 		return RING1_CS;
@@ -105,14 +111,14 @@ static void prepare_run(struct vcpu_ring1 *v)
  * What must not pass from one trip to the next: the switcher's stacks, which ring 1 may
  * write and read, and the record of the last exit. An address made of it is none.
  */
-static void poison_trip(struct vcpu_ring1 *v)
+static __fast void poison_trip(struct vcpu_ring1 *v)
 {
 	memset(v->stack, RING1_POISON, sizeof(*v->stack));
 	memset(v->region.page[RING1_PG_IST], RING1_POISON, PAGE_SIZE);
 	memset(&v->exit, RING1_POISON, sizeof(v->exit));
 }
 
-static void prepare_enter(struct vcpu_ring1 *v)
+static __fast void prepare_enter(struct vcpu_ring1 *v)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
 	struct ring1_stack *stack = v->stack;
@@ -153,7 +159,7 @@ static void prepare_enter(struct vcpu_ring1 *v)
 }
 
 /* Take over what the switcher left in v->exit and in the host page. */
-static void collect_exit(struct vcpu_ring1 *v)
+static __fast void collect_exit(struct vcpu_ring1 *v)
 {
 	struct ring1_exit *exit = &v->exit;
 
@@ -249,21 +255,21 @@ static void park_host_msrs(struct vcpu_ring1 *v)
  * soon as its IDT is loaded. No NMI handler writes S_CET. U_CET and the shadow stack
  * pointer of ring 3 go with the FPU state, which is the guest's already.
  */
-static u64 stop_branch_tracking(void)
+static __fast u64 stop_branch_tracking(void)
 {
 	u64 s_cet = 0;
 
 	if (cpu_feature_enabled(X86_FEATURE_IBT)) {
-		rdmsrl(MSR_IA32_S_CET, s_cet);
-		wrmsrl(MSR_IA32_S_CET, 0);
+		s_cet = __rdmsr(MSR_IA32_S_CET);
+		native_wrmsrl(MSR_IA32_S_CET, 0);
 	}
 	return s_cet;
 }
 
-static void resume_branch_tracking(u64 s_cet)
+static __fast void resume_branch_tracking(u64 s_cet)
 {
 	if (cpu_feature_enabled(X86_FEATURE_IBT))
-		wrmsrl(MSR_IA32_S_CET, s_cet);
+		native_wrmsrl(MSR_IA32_S_CET, s_cet);
 }
 
 /*
@@ -332,6 +338,8 @@ static noinstr void enter_exit(struct vcpu_ring1 *v, bool brief)
 		v->fault_gva = native_read_cr2();
 	if (tell)
 		guest_state_exit_irqoff();
+	if (ring1_mitigate & RING1_MITIGATE_IBPB && !(ring1_mitigate & RING1_MITIGATE_LATE))
+		v->stat[RING1_STAT_IBPB]++;
 }
 
 static void machine_check(u64 ip, bool in_switcher)
@@ -390,19 +398,13 @@ static void turn_xfd_into_ud(struct vcpu_ring1 *v)
 	v->exit.vector = X86_TRAP_UD;
 }
 
-/* Save what the next fault, interrupt or CPU would overwrite. */
+/* What the next interrupt, or another task on this CPU, would overwrite. */
 static void finish_exit(struct vcpu_ring1 *v)
 {
 	struct kvm_vcpu *vcpu = &v->vcpu;
 	u64 vector = v->exit.vector;
 
-	collect_exit(v);
-	ring1_paging_finish_exit(v);
-	if (vector == X86_TRAP_PF) {
-		vcpu->arch.apf.host_apf_flags = kvm_read_and_reset_apf_flags();
-		if (v->user && ring1_is_pv(v))
-			WRITE_ONCE(v->shared->pf_exit, 0);
-	} else if (vector == X86_TRAP_NM) {
+	if (vector == X86_TRAP_NM) {
 		turn_xfd_into_ud(v);
 	} else if (vector == X86_TRAP_DB) {
 		get_debugreg(v->exit.dr6, 6);
@@ -411,11 +413,10 @@ static void finish_exit(struct vcpu_ring1 *v)
 	if (unlikely(v->host->nmi || vector == X86_TRAP_NMI || vector == RING1_EXIT_ABORT ||
 		     (vector & 0xff) == X86_TRAP_MC))
 		handle_nmi_mc(v);
-	if (trace_ring1_exit_enabled())
-		trace_ring1_exit(vcpu->vcpu_id, vector, v->exit.error, kvm_rip_read(vcpu), v->user);
+	trace_ring1_exit(vcpu->vcpu_id, vector, v->exit.error, kvm_rip_read(vcpu), v->user);
 }
 
-static bool is_host_interrupt(const struct vcpu_ring1 *v, u64 vector)
+static __fast bool is_host_interrupt(const struct vcpu_ring1 *v, u64 vector)
 {
 	return vector >= FIRST_EXTERNAL_VECTOR && vector <= 255 &&
 	       !(vector == IA32_SYSCALL_VECTOR && v->conf->int80);
@@ -438,17 +439,82 @@ static void handle_host_interrupt(struct kvm_vcpu *vcpu, u64 vector)
  * What vcpu_enter_guest() asks before it enters; breakpoints of the host it disarms. When
  * the host reboots, KVM gives SYSCALL back to it.
  */
-static bool must_leave(struct kvm_vcpu *vcpu)
+static __fast bool must_leave(struct kvm_vcpu *vcpu)
 {
 	return vcpu->mode == EXITING_GUEST_MODE || kvm_request_pending(vcpu) || kvm_rebooting ||
 	       xfer_to_guest_mode_work_pending() || test_thread_flag(TIF_NEED_FPU_LOAD) ||
 	       hw_breakpoint_active() || ring1_paging_must_leave(to_ring1(vcpu));
 }
 
+/* What an enter or a fault of the host's would overwrite. */
+static __fast void end_trip(struct vcpu_ring1 *v)
+{
+	collect_exit(v);
+	ring1_paging_finish_exit(v);
+	if (v->exit.vector != X86_TRAP_PF)
+		return;
+	v->vcpu.arch.apf.host_apf_flags = kvm_read_and_reset_apf_flags();
+	if (v->user && ring1_is_pv(v))
+		WRITE_ONCE(v->shared->pf_exit, 0);
+}
+
+/* Tracepoints call whatever is attached to them. */
+static __fast bool traced(void)
+{
+	return trace_ring1_enter_enabled() || trace_ring1_exit_enabled() ||
+	       trace_ring1_hypercall_enabled() || trace_ring1_inject_enabled();
+}
+
+/* An exit that the fast set knows all of; NMIs and #MC wait for the host. */
+static __fast bool answer(struct vcpu_ring1 *v)
+{
+	u64 vector = v->exit.vector;
+
+	if (unlikely(v->host->nmi))
+		return false;
+	if (vector == RING1_EXIT_HYPERCALL) {
+		if (!ring1_hypercall_fast(&v->vcpu))
+			return false;
+		v->stat[RING1_STAT_HYPERCALL]++;
+	} else if (vector == X86_TRAP_PF) {
+		if (!ring1_paging_fault_fast(&v->vcpu))
+			return false;
+		v->stat[RING1_STAT_PAGE_FAULT]++;
+	} else {
+		return false;
+	}
+	v->exit.vector = RING1_EXIT_HANDLED;
+	if (unlikely(v->event_wanted))
+		ring1_event_recheck(v);
+	return !must_leave(&v->vcpu);
+}
+
 /*
- * Exits that need nothing of KVM: the host's interrupts, and hypercalls that can do
- * with interrupts off. A trip through vcpu_enter_guest() reads MSRs, which a
- * hypervisor above us intercepts.
+ * Enter until there is an exit that the fast set does not answer, or one behind which the
+ * vCPU must not enter again; that one is RING1_EXIT_HANDLED.
+ */
+static noinline __fast void trips(struct vcpu_ring1 *v, bool may_reenter)
+{
+	bool brief = false;
+	u64 s_cet;
+
+	for (;;) {
+		prepare_enter(v);
+		s_cet = stop_branch_tracking();
+		enter_exit(v, brief);
+		resume_branch_tracking(s_cet);
+		end_trip(v);
+		if (!may_reenter || traced() || !answer(v))
+			return;
+		++v->vcpu.stat.exits;
+		brief = true;
+	}
+}
+
+/*
+ * Exits that need nothing of KVM but what can do with interrupts off: the host's interrupts,
+ * and the guest's IPIs. A trip through vcpu_enter_guest() reads MSRs, which a hypervisor
+ * above us intercepts.
  */
 static bool handle_and_reenter(struct vcpu_ring1 *v)
 {
@@ -456,13 +522,9 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 	u64 vector = v->exit.vector;
 
 	if (vector == RING1_EXIT_HYPERCALL) {
-		if (!ring1_hypercall_irqoff(vcpu))
+		if (traced() || !ring1_hypercall_irqoff(vcpu))
 			return false;
 		v->stat[RING1_STAT_HYPERCALL]++;
-	} else if (vector == X86_TRAP_PF) {
-		if (!ring1_paging_fault_irqoff(vcpu))
-			return false;
-		v->stat[RING1_STAT_PAGE_FAULT]++;
 	} else if (is_host_interrupt(v, vector)) {
 		v->stat[RING1_STAT_INTERRUPT]++;
 		++vcpu->stat.irq_exits;
@@ -486,8 +548,7 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u64 xcr0 = hardware_xcr0(vcpu);
-	bool may_reenter, brief = false;
-	u64 s_cet;
+	bool may_reenter;
 
 	ring1_assert(irqs_disabled());
 
@@ -517,14 +578,10 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	may_reenter = xcr0 == kvm_host.xcr0 && !v->conf->debug;
 
 	do {
-		if (trace_ring1_enter_enabled())
-			trace_ring1_enter(vcpu->vcpu_id, kvm_rip_read(vcpu), v->user);
-		prepare_enter(v);
-		s_cet = stop_branch_tracking();
-		enter_exit(v, brief);
-		resume_branch_tracking(s_cet);
+		trace_ring1_enter(vcpu->vcpu_id, kvm_rip_read(vcpu), v->user);
+		trips(v, may_reenter);
+		ring1_late_flush(v);
 		finish_exit(v);
-		brief = !is_host_interrupt(v, v->exit.vector);
 	} while (may_reenter && handle_and_reenter(v));
 
 	load_host_xstate(vcpu, xcr0);

@@ -15,7 +15,7 @@
  * @v:		whose GDT
  * @selector:	any value
  */
-bool ring1_segments_loadable(const struct vcpu_ring1 *v, u16 selector)
+__fast bool ring1_segments_loadable(const struct vcpu_ring1 *v, u16 selector)
 {
 	const struct desc_struct *desc = (struct desc_struct *)&v->gdt[selector / 8];
 
@@ -32,7 +32,7 @@ bool ring1_segments_loadable(const struct vcpu_ring1 *v, u16 selector)
  * @selector:	loadable selector
  * @var:	filled, base included
  */
-void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var)
+__fast void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var)
 {
 	struct desc_struct *desc = (struct desc_struct *)&v->gdt[selector / 8];
 
@@ -61,7 +61,7 @@ void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_se
  * ring1_segments_sync - bring the guest's selectors and FS base into memory
  * @v:	vCPU; a no-op unless the processor holds them
  */
-void ring1_segments_sync(struct vcpu_ring1 *v)
+__fast void ring1_segments_sync(struct vcpu_ring1 *v)
 {
 	/* A preemption does the same, and loads the host's selectors (ring1_vcpu_put()). */
 	preempt_disable();
@@ -79,7 +79,7 @@ void ring1_segments_sync(struct vcpu_ring1 *v)
  * ring1_segments_claim - let memory have the guest's selectors and FS base
  * @v:	vCPU; what its caller changes behind this is loaded at the next enter
  */
-void ring1_segments_claim(struct vcpu_ring1 *v)
+__fast void ring1_segments_claim(struct vcpu_ring1 *v)
 {
 	preempt_disable();
 	ring1_segments_sync(v);
@@ -92,7 +92,7 @@ void ring1_segments_claim(struct vcpu_ring1 *v)
  * DS, ES, FS and GS: the switcher loads them from the host page, so that is where
  * they live; while the registers hold the guest's selectors, memory lags behind.
  */
-static u16 *data_selector(struct vcpu_ring1 *v, int seg)
+static __fast u16 *data_selector(struct vcpu_ring1 *v, int seg)
 {
 	switch (seg) {
 	case VCPU_SREG_DS:
@@ -109,7 +109,7 @@ static u16 *data_selector(struct vcpu_ring1 *v, int seg)
 }
 
 /* What the hardware gets for a selector: a kernel's has DPL 0 in the kernel's own table. */
-static u16 hardware_selector(const struct vcpu_ring1 *v, u16 selector)
+static __fast u16 hardware_selector(const struct vcpu_ring1 *v, u16 selector)
 {
 	return ring1_segments_loadable(v, selector) ? selector : 0;
 }
@@ -120,7 +120,7 @@ static u16 hardware_selector(const struct vcpu_ring1 *v, u16 selector)
  *
  * A guest may take a descriptor away while its selector is loaded.
  */
-void ring1_segments_check(struct vcpu_ring1 *v)
+__fast void ring1_segments_check(struct vcpu_ring1 *v)
 {
 	int seg;
 
@@ -163,7 +163,7 @@ void ring1_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg)
 		var->base = v->gs_base;
 }
 
-void ring1_set_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg)
+__fast void ring1_set_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u16 *selector = data_selector(v, seg);

@@ -25,6 +25,7 @@ static const char *const stat_names[RING1_NR_STATS] = {
 	[RING1_STAT_REWIND]	= "rewind",
 	[RING1_STAT_ABORT]	= "enter_abort",
 	[RING1_STAT_NOTED]	= "nmi_noted",
+	[RING1_STAT_IBPB]	= "ibpb",
 };
 
 static const struct {

@@ -22,12 +22,12 @@
 
 static struct kmem_cache *link_cache;
 
-static bool leads_to_twin(const struct ring1_twin *twin)
+static __fast bool leads_to_twin(const struct ring1_twin *twin)
 {
 	return twin->level > 1 && twin->level <= RING1_LEVEL_ROOT;
 }
 
-static void set_entry(struct ring1_twin *twin, unsigned int i, u64 entry)
+static __fast void set_entry(struct ring1_twin *twin, unsigned int i, u64 entry)
 {
 	WRITE_ONCE(twin->hw[i], entry);
 	__assign_bit(i, twin->used, entry != 0);
@@ -43,7 +43,8 @@ static void set_entry(struct ring1_twin *twin, unsigned int i, u64 entry)
  * The copies of a root that are in CR3 follow: those of all roots, if it is the kernel's
  * half. Slot 256 of the guest's tables does not exist.
  */
-void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 entry)
+__fast void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i,
+			   u64 entry)
 {
 	struct kvm_vcpu *vcpu;
 	struct ring1_twin *top;
@@ -79,7 +80,7 @@ void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int
  *
  * A TLB may still know it: of vCPUs that are in the guest now.
  */
-void ring1_twin_clear(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i)
+__fast void ring1_twin_clear(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i)
 {
 	struct ring1_twin *child = NULL;
 
@@ -98,12 +99,12 @@ void ring1_twin_clear(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned i
 		ring1_twin_kill(mmu, child);
 }
 
-static u64 live_gfn_of(const struct ring1_mmu *mmu, u32 gfn)
+static __fast u64 live_gfn_of(const struct ring1_mmu *mmu, u32 gfn)
 {
 	return mmu->live_gfn + (gfn >> (PAGE_SHIFT + 3));
 }
 
-static bool has_live_bit(const struct ring1_mmu *mmu, u32 gfn)
+static __fast bool has_live_bit(const struct ring1_mmu *mmu, u32 gfn)
 {
 	return mmu->live && gfn < mmu->nr_live;
 }
@@ -113,7 +114,7 @@ static bool has_live_bit(const struct ring1_mmu *mmu, u32 gfn)
  * log of dirty pages has it. Full barriers: the guest writes an entry and then reads the
  * bit, fill.c. A bit that stays set costs announcements and nothing else.
  */
-static enum ring1_need set_live(struct ring1_mmu *mmu, u32 gfn, struct ring1_want *want)
+static __fast enum ring1_need set_live(struct ring1_mmu *mmu, u32 gfn, struct ring1_want *want)
 {
 	if (!has_live_bit(mmu, gfn))
 		return RING1_FILLED;
@@ -124,19 +125,19 @@ static enum ring1_need set_live(struct ring1_mmu *mmu, u32 gfn, struct ring1_wan
 	return RING1_FILLED;
 }
 
-static void clear_live(struct ring1_mmu *mmu, u32 gfn)
+static __fast void clear_live(struct ring1_mmu *mmu, u32 gfn)
 {
 	if (has_live_bit(mmu, gfn) && !atomic_read(&mmu->kvm->nr_memslots_dirty_logging))
 		clear_bit(gfn, mmu->live);
 }
 
-static u32 *chain_of(struct ring1_mmu *mmu, u32 gfn)
+static __fast u32 *chain_of(struct ring1_mmu *mmu, u32 gfn)
 {
 	return &ring1_block_of(mmu, gfn)->twins[gfn & (PTRS_PER_PTE - 1)];
 }
 
 /* For a table that the guest has linked to many places: an announcement looks at each. */
-static void thin(struct ring1_mmu *mmu, u32 id)
+static __fast void thin(struct ring1_mmu *mmu, u32 id)
 {
 	u32 next;
 
@@ -158,8 +159,8 @@ static void thin(struct ring1_mmu *mmu, u32 id)
  * Return: RING1_FILLED; RING1_WANT_FRAME; RING1_WANT_RETRY if the table was linked to too
  * many places, and is to none now.
  */
-enum ring1_need ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
-				 struct ring1_want *want)
+__fast enum ring1_need ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
+					struct ring1_want *want)
 {
 	unsigned int n = 0;
 	enum ring1_need r;
@@ -187,7 +188,7 @@ enum ring1_need ring1_twin_chain(struct ring1_mmu *mmu, struct ring1_twin *twin,
  * @mmu:	locked
  * @twin:	levels 1-4; out of its tree, or with no entry that the guest can take away
  */
-void ring1_twin_unchain(struct ring1_mmu *mmu, struct ring1_twin *twin)
+__fast void ring1_twin_unchain(struct ring1_mmu *mmu, struct ring1_twin *twin)
 {
 	u32 *id;
 
@@ -206,7 +207,7 @@ void ring1_twin_unchain(struct ring1_mmu *mmu, struct ring1_twin *twin)
  * @mmu:	locked
  * @twin:	out of its parent, or out of the lists of roots or tops
  */
-void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin)
+__fast void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin)
 {
 	lockdep_assert_held(&mmu->lock);
 	ring1_twin_unchain(mmu, twin);
@@ -223,7 +224,7 @@ void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin)
  * Children that come to light go to the end of the list. A vCPU may still run on a top that
  * is dying: the switcher, in slot 256, stays in it until recycle().
  */
-void ring1_twins_bury(struct ring1_mmu *mmu, unsigned int budget)
+__fast void ring1_twins_bury(struct ring1_mmu *mmu, unsigned int budget)
 {
 	unsigned int i;
 
@@ -250,7 +251,7 @@ void ring1_twins_bury(struct ring1_mmu *mmu, unsigned int budget)
  * becomes IN_GUEST_MODE before it walks any table, so that either we see that, or it sees
  * our tables without the twin. @self is in here.
  */
-static u64 flushed_gen(struct ring1_mmu *mmu, const struct kvm_vcpu *self)
+static __fast u64 flushed_gen(struct ring1_mmu *mmu, const struct kvm_vcpu *self)
 {
 	u64 gen = mmu->gen;
 	struct kvm_vcpu *vcpu;
@@ -264,7 +265,7 @@ static u64 flushed_gen(struct ring1_mmu *mmu, const struct kvm_vcpu *self)
 	return gen;
 }
 
-static void recycle(struct ring1_mmu *mmu, const struct kvm_vcpu *self)
+static __fast void recycle(struct ring1_mmu *mmu, const struct kvm_vcpu *self)
 {
 	unsigned int budget = TWIN_BATCH;
 	struct ring1_twin *twin, *next;
@@ -293,7 +294,8 @@ static void recycle(struct ring1_mmu *mmu, const struct kvm_vcpu *self)
  *
  * Return: the twin, empty, in no list; NULL if the pool is.
  */
-struct ring1_twin *ring1_twin_new(struct ring1_mmu *mmu, struct kvm_vcpu *self, u32 gfn, u8 level)
+__fast struct ring1_twin *ring1_twin_new(struct ring1_mmu *mmu, struct kvm_vcpu *self, u32 gfn,
+					 u8 level)
 {
 	struct ring1_twin *twin;
 

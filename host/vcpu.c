@@ -163,11 +163,8 @@ void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 {
 	struct ring1_host *host = to_ring1(vcpu)->host;
 	struct desc_struct *gdt = get_cpu_gdt_rw(cpu);
-	struct desc_ptr idt;
 
-	store_idt(&idt);
-	host->idt.limit = idt.size;
-	host->idt.base = idt.address;
+	ring1_late_idt(&host->idt);
 	host->gdt_rw.limit = GDT_SIZE - 1;
 	host->gdt_rw.base = (unsigned long)gdt;
 	host->gdt_ro.limit = GDT_SIZE - 1;

@@ -22,6 +22,29 @@
 	movq	HW_##from(%rcx), %rdx;	\
 	movq	%rdx, VCPU_##to(%rax)
 
+/* Clobbers EAX, ECX and EDX. */
+.macro FLUSH_INDIRECT
+	movl	$MSR_IA32_PRED_CMD, %ecx
+	movl	$PRED_CMD_IBPB, %eax
+	xorl	%edx, %edx
+	wrmsr
+.endm
+
+/*
+ * The loop takes 63 branches. Processors with BHI_DIS_S remember 194; Linux does not use
+ * the loop there. Clobbers EAX and ECX.
+ */
+.macro CLEAR_BHB mitigate:req done:req
+	testl	$RING1_MITIGATE_BHB, \mitigate
+	jz	\done
+	call	clear_bhb_loop
+	testl	$RING1_MITIGATE_BHB_LONG, \mitigate
+	jz	\done
+	call	clear_bhb_loop
+	call	clear_bhb_loop
+	call	clear_bhb_loop
+.endm
+
 	.section .noinstr.text, "ax"
 
 /*
@@ -137,16 +160,16 @@ SYM_FUNC_START(ring1_switch)
 	xorl	%r15d, %r15d
 
 	/*
-	 * Predictions, before the first RET or indirect branch. A guest may train
-	 * the tests below; LFENCE ends what it gets speculated by that.
+	 * Predictions, before the first RET or indirect branch; but with LATE, where
+	 * indirect ones stay until ring1_flush_predictions(). A guest may train the
+	 * tests below; LFENCE ends what it gets speculated by that.
 	 */
 	movl	ring1_mitigate(%rip), %ebx
+	testl	$RING1_MITIGATE_LATE, %ebx
+	jnz	.Lno_ibpb
 	testl	$RING1_MITIGATE_IBPB, %ebx
 	jz	.Lno_ibpb
-	movl	$MSR_IA32_PRED_CMD, %ecx
-	movl	$PRED_CMD_IBPB, %eax
-	xorl	%edx, %edx
-	wrmsr
+	FLUSH_INDIRECT
 .Lno_ibpb:
 	testl	$RING1_MITIGATE_RSB, %ebx
 	jz	.Lno_rsb
@@ -159,18 +182,9 @@ SYM_FUNC_START(ring1_switch)
 .Lno_rsb:
 	lfence
 	UNTRAIN_RET_VM
-	testl	$RING1_MITIGATE_BHB, %ebx
-	jz	.Lno_bhb
-	call	clear_bhb_loop
-	/*
-	 * The loop takes 63 branches. Processors with BHI_DIS_S remember 194; Linux
-	 * does not use the loop there.
-	 */
-	testl	$RING1_MITIGATE_BHB_LONG, %ebx
-	jz	.Lno_bhb
-	call	clear_bhb_loop
-	call	clear_bhb_loop
-	call	clear_bhb_loop
+	testl	$RING1_MITIGATE_LATE, %ebx
+	jnz	.Lno_bhb
+	CLEAR_BHB %ebx .Lno_bhb
 .Lno_bhb:
 	lfence
 
@@ -222,6 +236,56 @@ SYM_FUNC_END(ring1_switch)
 SYM_FUNC_START(ring1_do_nmi_irqoff)
 	CALL_GATE call, asm_exc_nmi_kvm_vmx
 SYM_FUNC_END(ring1_do_nmi_irqoff)
+
+/*
+ * void ring1_flush_predictions(void): what .Llanding leaves with LATE. The caller's
+ * returns are safe, its indirect branches not before this.
+ */
+SYM_FUNC_START(ring1_flush_predictions)
+	FLUSH_INDIRECT
+	movl	ring1_mitigate(%rip), %edx
+	CLEAR_BHB %edx .Lflushed
+.Lflushed:
+	lfence
+	RET
+SYM_FUNC_END(ring1_flush_predictions)
+
+/*
+ * Gates for exceptions of the host's own between .Llanding and ring1_late_flush(), by
+ * vector (late.c). IRQs are off there, and the guest's world is gone.
+ * In:		as from the processor, on the host's stack for the vector; GS the kernel's
+ * Out:		the host's handler, with all registers and the stack as found
+ *
+ * LIDT comes last, so that an NMI in here flushes before its handler runs. One in a handler
+ * finds the host's IDT. The handler of NMIs takes the second word below its frame for "NMI
+ * executing" if it is 1; 0 is left there.
+ */
+	.balign RING1_LATE_GATE_SIZE
+SYM_CODE_START(ring1_late_gates)
+.set .Lvector, 0
+.rept 32
+	UNWIND_HINT_END_OF_STACK
+	ENDBR
+	pushq	%rax
+	movq	ring1_late_target + .Lvector * 8(%rip), %rax
+	jmp	.Llate_gate
+	.set .Lvector, .Lvector + 1
+	.balign RING1_LATE_GATE_SIZE, 0xcc
+.endr
+.Llate_gate:
+	xchgq	%rax, (%rsp)
+	pushq	$0
+	pushq	%rax
+	pushq	%rcx
+	pushq	%rdx
+	call	ring1_flush_predictions
+	lidt	ring1_host_idt(%rip)
+	popq	%rdx
+	popq	%rcx
+	popq	%rax
+	addq	$8, %rsp
+	RET
+SYM_CODE_END(ring1_late_gates)
 
 	.text
 

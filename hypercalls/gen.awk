@@ -7,6 +7,7 @@
 #   numbers   RING1_HC_* for C and assembly
 #   protos    prototypes of the handlers, for the host
 #   dispatch  the cases of the host's dispatcher
+#   fast      those of the fast set's
 #   symbols   number-to-name pairs for tracepoints and statistics
 #   stubs     inline functions for the guest kernel
 #   list      names, one a line
@@ -54,6 +55,8 @@ function rest(first,    i, s)
 	nout[n] = $6 == "-" ? 0 : split($6, part, ",")
 	if (nout[n] > 4)
 		fail("four results beside RAX at most")
+	if (nout[n] && ($4 == "fast" || $4 == "try"))
+		fail("what the fast set answers has no result beside RAX")
 	for (i = 1; i <= nout[n]; i++)
 		oname[n, i] = part[i]
 	n++
@@ -80,36 +83,53 @@ function params(i, first,    j, s)
 
 function protos(    i)
 {
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		printf "%s ring1_hc_%s(%s%s);\n", kind[i] == "run" ? "int" : "long", name[i],
-		       params(i, "struct kvm_vcpu *vcpu" (kind[i] == "try" ? ", bool irqoff" : "")),
+		       params(i, "struct kvm_vcpu *vcpu"),
 		       kind[i] != "run" && nout[i] ? ", u64 *out" : ""
+		if (kind[i] == "try")
+			printf "long ring1_hc_%s_fast(%s);\n", name[i], params(i, "struct kvm_vcpu *vcpu")
+	}
 }
 
-function dispatch(    i, j, test, call)
+# Both dispatchers' test of u32 arguments, and what they pass on.
+function regs(i, act,    j, test, call)
+{
+	split("kvm_rdi_read kvm_rsi_read kvm_rdx_read kvm_r10_read kvm_r8_read", read, " ")
+	call = "vcpu"
+	for (j = 1; j <= nargs[i]; j++) {
+		if (atype[i, j] == "u32")
+			test = test (test == "" ? "" : " | ") read[j] "(vcpu)"
+		call = call ", " read[j] "(vcpu)"
+	}
+	printf "case %s:\n", macro(i)
+	if (test != "")
+		printf "\tif ((%s) >> 32)\n\t\t%s;\n", test, act
+	return call
+}
+
+function dispatch(    i, call)
 {
 	for (i = 0; i < n; i++) {
-		test = ""; call = "vcpu" (kind[i] == "try" ? ", irqoff" : "")
-		for (j = 1; j <= nargs[i]; j++) {
-			if (atype[i, j] == "u32")
-				test = test (test == "" ? "" : " | ") "arg[" j - 1 "]"
-			call = call ", arg[" j - 1 "]"
-		}
-		printf "case %s:\n", macro(i)
-		if (kind[i] != "fast" && kind[i] != "try")
-			print "\tif (irqoff)\n\t\treturn -EAGAIN;"
-		if (test != "")
-			printf "\tif ((%s) >> 32)\n\t\tbreak;\n", test
+		call = regs(i, "break")
 		if (kind[i] == "run") {
 			printf "\treturn ring1_hc_%s(%s);\n", name[i], call
 			continue
 		}
 		printf "\tret = ring1_hc_%s(%s%s);\n", name[i], call, nout[i] ? ", out" : ""
-		if (kind[i] == "try")
-			print "\tif (irqoff && ret == -EAGAIN)\n\t\treturn -EAGAIN;"
 		if (nout[i])
 			printf "\tnr_out = %d;\n", nout[i]
 		print "\tbreak;"
+	}
+}
+
+function fast(    i, call)
+{
+	for (i = 0; i < n; i++) {
+		if (kind[i] != "fast" && kind[i] != "try")
+			continue
+		call = regs(i, "return -EINVAL")
+		printf "\treturn ring1_hc_%s%s(%s);\n", name[i], kind[i] == "try" ? "_fast" : "", call
 	}
 }
 
@@ -159,6 +179,7 @@ END {
 	if (form == "numbers") numbers()
 	else if (form == "protos") protos()
 	else if (form == "dispatch") dispatch()
+	else if (form == "fast") fast()
 	else if (form == "symbols") { print "#define RING1_HC_SYMBOLS\t\\"; symbols() }
 	else if (form == "stubs") stubs()
 	else { print "gen.awk: unknown form '" form "'" > "/dev/stderr"; exit 2 }

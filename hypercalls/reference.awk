@@ -143,8 +143,8 @@ END {
 	if (bad)
 		exit 1
 	split("RDI RSI RDX R10 R8", register, " ")
-	context["try"] = "try; served with interrupts off where the own MMU can do so"
-	context["fast"] = "fast; may be served with interrupts off, without a trip through KVM"
+	context["try"] = "try; the fast set answers it, with interrupts off, where the own MMU can"
+	context["fast"] = "fast; the fast set answers it, with interrupts off and no trip through KVM"
 	context["val"] = "exit handler, which may sleep; the vCPU goes on behind the SYSCALL"
 	context["run"] = "exit handler, which may sleep; it decides where the vCPU goes on, and whether"
 	print ".. SPDX-License-Identifier: GPL-2.0-only"

@@ -46,6 +46,9 @@ typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
 #define preempt_enable()
 #define asmlinkage
 #define noinstr
+#define noinline
+#define __section(name)
+#define NUM_EXCEPTION_VECTORS	32
 #define __init
 #define __initdata
 #define __ro_after_init
@@ -107,7 +110,8 @@ static struct {
 	u64 msr_smask, msr_s_cet, msr_arch_capabilities, msr_spec_ctrl, msr_xfd_err;
 	unsigned long cr2, cr3, cr4, dr6;
 	u16 ldt;
-	bool rebooting, host_breakpoint, no_pebs_enable, mitigations_off, cc_state, cc_memory;
+	bool traced, rebooting, host_breakpoint, no_pebs_enable, mitigations_off;
+	bool cc_state, cc_memory;
 	bool debug, mmu_locked;
 	u32 apf_flags;
 	struct perf_guest_switch_msr *perf_msrs;
@@ -158,7 +162,7 @@ static inline void fake_bug(unsigned int n, bool on)
 #define boot_cpu_has_bug(n)	(!!(fake.bug[((n) - NCAPINTS * 32) / 64] & \
 				    BIT_ULL(((n) - NCAPINTS * 32) % 64)))
 #define cpu_mitigations_off()	(fake.mitigations_off)
-enum { X86_VENDOR_INTEL, X86_VENDOR_AMD = 2 };
+enum { X86_VENDOR_INTEL, X86_VENDOR_AMD = 2, X86_VENDOR_HYGON = 9 };
 static struct { u8 x86_vendor; } boot_cpu_data;
 enum { CC_ATTR_MEM_ENCRYPT, CC_ATTR_GUEST_STATE_ENCRYPT };
 #define cc_platform_has(attr)	\
@@ -175,6 +179,7 @@ enum { CC_ATTR_MEM_ENCRYPT, CC_ATTR_GUEST_STATE_ENCRYPT };
 #define set_debugreg(value, n)	fake_note("dr" #n, value, 0)
 #define rdmsrl(msr, var)	((void)rdmsrl_safe(msr, &(var)))
 #define wrmsrl(msr, value)	fake_note("wrmsr", msr, value)
+#define native_wrmsrl(msr, value) wrmsrl(msr, value)
 #define xsetbv(index, value)	fake_note("xsetbv", value, index)
 #define kvm_rebooting		fake.rebooting
 #define KVM_REQ_VM_DEAD		1
@@ -212,6 +217,14 @@ static inline int rdmsrl_safe(u32 msr, u64 *value)
 	default:
 		return -1;
 	}
+}
+
+static inline u64 __rdmsr(u32 msr)
+{
+	u64 value = 0;
+
+	rdmsrl_safe(msr, &value);
+	return value;
 }
 
 struct perf_guest_switch_msr {
@@ -265,10 +278,10 @@ struct x86_exception {
 
 static struct { u64 xcr0; } kvm_host;
 
-/* linux/tracepoint.h: tracepoints() do nothing. */
+/* linux/tracepoint.h: tracepoints do nothing. */
 #define TP_PROTO(...)		__VA_ARGS__
 #define TRACE_EVENT(name, proto, ...) \
 	static inline void trace_##name(proto) { } \
-	static inline bool trace_##name##_enabled(void) { return true; }
+	static inline bool trace_##name##_enabled(void) { return fake.traced; }
 
 #endif

@@ -2,15 +2,17 @@
 /*
  * Claim:    the predictor state that an exit gets rid of, and the residue that an enter
  *           does, follow the host's own mitigations as the table in host/mitigations.c
- *           says; retpolines count only where returns are safe from ring 1, too; and a
- *           host whose choice needs an IBPB that the processor has not is refused
+ *           says; retpolines count only where returns are safe from ring 1, too; flushing
+ *           is late only where neither returns nor direct branches go astray; and a host
+ *           whose choice needs an IBPB that the processor has not is refused
  * How:      that file, with every combination of faked features, and with processors
  *           and modes of Linux by name
  * Catches:  a mode of the host's that is taken for a weaker one
  */
 #include "kernel.h"
 
-static bool mmio_stale_data_clear;
+static bool mmio_stale_data_clear, context_tracking;
+#define context_tracking_enabled() context_tracking
 #define static_key_enabled(key)	(*(key))
 
 #include "../../../host/mitigations.c"
@@ -22,6 +24,7 @@ static bool mmio_stale_data_clear;
 #define PUT	RING1_MITIGATE_IBPB_PUT
 #define DIVIDER	RING1_MITIGATE_DIVIDER
 #define MMIO	RING1_MITIGATE_MMIO
+#define LATE	RING1_MITIGATE_LATE
 
 /* A row of the table: how Linux says that it runs in this mode, and what is to be done. */
 struct mode {
@@ -39,11 +42,11 @@ static const struct mode modes[] = {
 	  RSB | PUT },
 	/* Linux sets RETPOLINE as well. */
 	{ "LFENCE",		true, false,
-	  { X86_FEATURE_RETPOLINE, X86_FEATURE_RETPOLINE_LFENCE },	IBPB | RSB },
-	{ "eIBRS",		true, false, { X86_FEATURE_IBRS_ENHANCED },	IBPB | RSB },
-	{ "automatic IBRS",	true, false, { X86_FEATURE_AUTOIBRS },		IBPB | RSB },
-	{ "legacy IBRS",	true, false, { X86_FEATURE_KERNEL_IBRS },	IBPB | RSB },
-	{ "spectre_v2=off",	true, false, {},				IBPB | RSB },
+	  { X86_FEATURE_RETPOLINE, X86_FEATURE_RETPOLINE_LFENCE },	IBPB | RSB | LATE },
+	{ "eIBRS",		true, false, { X86_FEATURE_IBRS_ENHANCED },	IBPB | RSB | LATE },
+	{ "automatic IBRS",	true, false, { X86_FEATURE_AUTOIBRS },		IBPB | RSB | LATE },
+	{ "legacy IBRS",	true, false, { X86_FEATURE_KERNEL_IBRS },	IBPB | RSB | LATE },
+	{ "spectre_v2=off",	true, false, {},				IBPB | RSB | LATE },
 	{ "IBPB on entry",	true, false, { X86_FEATURE_RETPOLINE, X86_FEATURE_ENTRY_IBPB },
 	  IBPB | RSB },
 	{ "IBPB on VM exit",	true, false, { X86_FEATURE_RETPOLINE, X86_FEATURE_IBPB_ON_VMEXIT },
@@ -79,6 +82,16 @@ TEST(each_mode_has_its_sequence)
 	}
 }
 
+/* A kernel with nohz_full says at an exit that the guest has ended. */
+TEST(what_calls_out_of_the_fast_set_flushes_at_once)
+{
+	context_tracking = true;
+	fake_mode(&modes[5], true, false);
+	ring1_mitigations_init();
+	EXPECT_EQ(IBPB | RSB, ring1_mitigate);
+	context_tracking = false;
+}
+
 TEST(a_host_that_needs_a_missing_ibpb_is_refused)
 {
 	unsigned int i;
@@ -108,7 +121,7 @@ struct processor {
 
 static const struct processor processors[] = {
 	{ "Skylake, retpoline",
-	  { V2, X86_BUG_RETBLEED }, { X86_FEATURE_RETPOLINE }, .want = IBPB | RSB },
+	  { V2, X86_BUG_RETBLEED }, { X86_FEATURE_RETPOLINE }, .want = IBPB | RSB | LATE },
 	{ "Skylake, retpoline and retbleed=stuff",
 	  { V2, X86_BUG_RETBLEED }, { X86_FEATURE_RETPOLINE, X86_FEATURE_CALL_DEPTH },
 	  .want = RSB | PUT },
@@ -122,32 +135,32 @@ static const struct processor processors[] = {
 	  .want = RSB | PUT },
 	{ "Cascade Lake, eIBRS + retpoline",
 	  { V2, X86_BUG_RETBLEED }, {}, .eibrs_retpoline = true, .caps = true,
-	  .want = IBPB | RSB },
+	  .want = IBPB | RSB | LATE },
 	{ "Ice Lake, eIBRS + retpoline, RRSBA without its control",
 	  { V2, X86_BUG_BHI }, {}, .eibrs_retpoline = true, .caps = true,
-	  .capabilities = ARCH_CAP_RRSBA, .want = IBPB | RSB | BHB },
+	  .capabilities = ARCH_CAP_RRSBA, .want = IBPB | RSB | LATE | BHB },
 	{ "the same, MMIO stale data, no MDS",
 	  { V2, X86_BUG_BHI, X86_BUG_MMIO_STALE_DATA }, {}, .eibrs_retpoline = true, .caps = true,
-	  .capabilities = ARCH_CAP_RRSBA, .mmio = true, .want = IBPB | RSB | BHB | MMIO },
+	  .capabilities = ARCH_CAP_RRSBA, .mmio = true, .want = IBPB | RSB | LATE | BHB | MMIO },
 	{ "a pool of hosts, one of them with RSBA",
 	  { V2 }, { X86_FEATURE_RETPOLINE }, .caps = true, .capabilities = ARCH_CAP_RSBA,
-	  .want = IBPB | RSB },
+	  .want = IBPB | RSB | LATE },
 	{ "Sapphire Rapids, eIBRS",
 	  { V2, X86_BUG_BHI }, { X86_FEATURE_IBRS_ENHANCED, X86_FEATURE_BHI_CTRL }, .caps = true,
 	  .capabilities = ARCH_CAP_RRSBA, .control = SPEC_CTRL_BHI_DIS_S,
-	  .want = IBPB | RSB | BHB | LONG },
+	  .want = IBPB | RSB | LATE | BHB | LONG },
 	{ "Sapphire Rapids, eIBRS + retpoline",
 	  { V2, X86_BUG_BHI }, { X86_FEATURE_BHI_CTRL }, .eibrs_retpoline = true, .caps = true,
 	  .capabilities = ARCH_CAP_RRSBA, .control = SPEC_CTRL_RRSBA_DIS_S,
 	  .want = RSB | PUT | BHB | LONG },
 	{ "the same, whose Linux left RRSBA on",
 	  { V2, X86_BUG_BHI }, { X86_FEATURE_BHI_CTRL }, .eibrs_retpoline = true, .caps = true,
-	  .capabilities = ARCH_CAP_RRSBA, .want = IBPB | RSB | BHB | LONG },
+	  .capabilities = ARCH_CAP_RRSBA, .want = IBPB | RSB | LATE | BHB | LONG },
 	{ "eIBRS + retpoline, no RRSBA, not a guest",
 	  { V2 }, {}, .eibrs_retpoline = true, .caps = true, .want = RSB | PUT },
 	{ "the same under a hypervisor, which may hide RRSBA",
 	  { V2 }, { X86_FEATURE_HYPERVISOR }, .eibrs_retpoline = true, .caps = true,
-	  .want = IBPB | RSB },
+	  .want = IBPB | RSB | LATE },
 	{ "the same with RRSBA_DIS_S, which it cannot hide",
 	  { V2 }, { X86_FEATURE_HYPERVISOR }, .eibrs_retpoline = true, .caps = true,
 	  .control = SPEC_CTRL_RRSBA_DIS_S, .want = RSB | PUT },
@@ -225,11 +238,12 @@ TEST(no_combination_of_choices_uses_stale_predictions)
 {
 	unsigned int bits;
 
-	for (bits = 0; bits < 512; bits++) {
+	for (bits = 0; bits < 2048; bits++) {
 		const struct ring1_mitigations m = {
 			.spectre_v2 = bits & 1, .retpoline = bits & 2, .ibpb = bits & 4,
 			.ibpb_entry = bits & 8, .bhi = bits & 16, .bhb_long = bits & 32,
 			.steered_return = bits & 64, .div0 = bits & 128, .mmio = bits & 256,
+			.steered_code = bits & 512, .calls_out = bits & 1024,
 		};
 		unsigned int got = ring1_mitigations_choose(&m);
 
@@ -241,6 +255,8 @@ TEST(no_combination_of_choices_uses_stale_predictions)
 		EXPECT_EQ(m.div0, !!(got & DIVIDER));
 		EXPECT_EQ(m.mmio, !!(got & MMIO));
 		EXPECT_EQ(m.spectre_v2 && m.ibpb && !(got & IBPB), !!(got & PUT));
+		EXPECT_EQ(got & IBPB && !m.ibpb_entry && !m.steered_code && !m.calls_out,
+			  !!(got & LATE));
 	}
 }
 

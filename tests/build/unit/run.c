@@ -103,7 +103,7 @@ bool ring1_paging_must_leave(struct vcpu_ring1 *v)
 	return false;
 }
 
-bool ring1_paging_fault_irqoff(struct kvm_vcpu *vcpu)
+bool ring1_paging_fault_fast(struct kvm_vcpu *vcpu)
 {
 	return false;
 }
@@ -119,7 +119,13 @@ void ring1_desc_close_user(struct vcpu_ring1 *v, bool closed)
 	v->user_closed = closed;
 }
 
-bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu) { return fast_hypercall; }
+bool ring1_hypercall_fast(struct kvm_vcpu *vcpu) { return fast_hypercall; }
+bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu) { return false; }
+
+void ring1_late_flush(struct vcpu_ring1 *v)
+{
+	fake_note("late flush", 0, 0);
+}
 
 void ring1_do_nmi_irqoff(void)
 {
@@ -898,6 +904,38 @@ TEST_F(run, rcu_hears_of_each_interrupt)
 	run(&self->v);
 	EXPECT_NE(NULL, fake_done("guest state", 5));
 	EXPECT_EQ(NULL, fake_done("guest state", 6));
+}
+
+/*
+ * What the fast set answers does not flush; what anything else of the host's answers comes
+ * behind a flush, and so does every exit while somebody traces.
+ */
+TEST_F(run, the_host_runs_behind_a_flush)
+{
+	leave_after_interrupt = false;
+	fast_hypercall = true;
+	exits[0] = (struct ring1_exit){ .vector = RING1_EXIT_HYPERCALL, .cs = RING1_CS };
+	exits[1] = (struct ring1_exit){ .vector = 0x40, .cs = RING1_CS };
+	exits[2] = (struct ring1_exit){ .vector = X86_TRAP_GP, .cs = RING1_CS };
+	run(&self->v);
+	EXPECT_EQ(3, nr_entered);
+	EXPECT_LT(fake_done("switch", 1), fake_done("late flush", 0));
+	EXPECT_LT(fake_done("late flush", 0), fake_done("host interrupt", 0));
+	EXPECT_LT(fake_done("switch", 2), fake_done("late flush", 1));
+	EXPECT_EQ(NULL, fake_done("late flush", 2));
+
+	/* An NMI that hit the switcher: its handler runs before the call is answered. */
+	note_nmi = 1;
+	exits[0] = (struct ring1_exit){ .vector = RING1_EXIT_HYPERCALL, .cs = RING1_CS };
+	run(&self->v);
+	EXPECT_EQ(1, nr_entered);
+	EXPECT_LT(fake_done("late flush", 0), fake_done("host NMI", 0));
+	note_nmi = 0;
+
+	fake.traced = true;
+	run(&self->v);
+	EXPECT_EQ(1, nr_entered);
+	EXPECT_NE(NULL, fake_done("late flush", 0));
 }
 
 static bool bounces_page_faults(struct vcpu_ring1 *v)
