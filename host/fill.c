@@ -120,8 +120,9 @@ static __fast void map_around(struct ring1_mmu *mmu, struct ring1_twin *twin, co
 			      unsigned int i)
 {
 	unsigned int first = round_down(i, RING1_GROUP), j;
+	u16 used = twin->used[i / BITS_PER_LONG] >> (first % BITS_PER_LONG);
 
-	if (hweight16(twin->used[i / BITS_PER_LONG] >> (first % BITS_PER_LONG)) > 1)
+	if (used & (used - 1))
 		return;
 	for (j = first; j < first + RING1_GROUP; j++) {
 		u64 e = READ_ONCE(table[j]), frame;
@@ -309,6 +310,39 @@ static __fast enum ring1_need fill_from(struct vcpu_ring1 *v, struct ring1_mmu *
 	return RING1_FILLED;
 }
 
+/*
+ * Most fills: a user's access, the twin of the lowest table is there and has no entry yet,
+ * the guest's has all that it needs, and its frame is known. Return false if it is not so;
+ * the long way finds out what is.
+ */
+static __fast bool fill_leaf(struct ring1_mmu *mmu, struct ring1_twin *twin, u64 rights, bool nx,
+			     u64 gva, u32 access)
+{
+	unsigned int i = index_of(gva, 1);
+	u64 need = _PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_USER, known = _PAGE_PRESENT;
+	u64 *table, e, frame;
+
+	if (twin->level != 1 || !twin->chained || twin->hw[i] || !(access & ACCESS_U))
+		return false;
+	table = guest_table(mmu, twin->gfn);
+	if (!table)
+		return false;
+	e = READ_ONCE(table[i]);
+	if (access & ACCESS_W) {
+		need |= _PAGE_RW | _PAGE_DIRTY;
+		known |= _PAGE_RW;
+	}
+	if (~(e & (rights | ~(u64)RIGHTS)) & need || (access & ACCESS_I && (nx || e & _PAGE_NX)))
+		return false;
+	frame = ring1_frame_of(mmu, gfn_of(e));
+	if (~frame & known)
+		return false;
+	ring1_frame_link(mmu, twin, i, gfn_of(e));
+	ring1_set_entry(twin, i, leaf_entry(frame, e));
+	map_around(mmu, twin, table, i);
+	return true;
+}
+
 /**
  * ring1_fill - make an address accessible, if the guest's tables allow it
  * @v:		vCPU in an exit, with a top
@@ -332,6 +366,8 @@ __fast enum ring1_need ring1_fill(struct vcpu_ring1 *v, struct ring1_mmu *mmu, u
 	lockdep_assert_held(&mmu->lock);
 	want->nr_dirty = 0;
 	twin = skip(root, gva, &rights, &nx);
+	if (fill_leaf(mmu, twin, rights, nx, gva, access))
+		return RING1_FILLED;
 	r = fill_from(v, mmu, twin, rights, nx, gva, access, want);
 	if (r == RING1_REFUSED && twin != root)
 		r = fill_from(v, mmu, root, RIGHTS, false, gva, access, want);

@@ -160,8 +160,7 @@ static bool unmap_some(struct ring1_mmu *mmu, struct ring1_block *block, unsigne
 		if (!*budget)
 			return false;
 		--*budget;
-		WRITE_ONCE(twin->hw[entry], 0);
-		__clear_bit(entry, twin->used);
+		ring1_set_entry(twin, entry, 0);
 		ring1_frame_unlink(mmu, twin, entry);
 	}
 	return true;

@@ -259,6 +259,13 @@ static inline bool ring1_frame_present(u64 frame)
 	return frame & _PAGE_PRESENT;
 }
 
+/* Write an entry, of which there may be copies: ring1_twin_set() knows. Level 1 has none. */
+static __always_inline void ring1_set_entry(struct ring1_twin *twin, unsigned int i, u64 entry)
+{
+	WRITE_ONCE(twin->hw[i], entry);
+	__assign_bit(i, twin->used, entry != 0);
+}
+
 /* verify.c */
 void ring1_mmu_verify(struct ring1_mmu *mmu);
 

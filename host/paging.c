@@ -26,6 +26,8 @@ MODULE_PARM_DESC(own_mmu, "Let guests leave KVM's shadow paging for the module's
 #define SYNC_SLICE	16u
 /* Entries of a process that is gone, likewise: most have fewer. */
 #define FORGET_BATCH	256
+/* Of four-level tables. */
+#define LOWER_HALF_END	BIT_ULL(47)
 /* Attempts at a fill before the guest tries again. */
 #define FILL_ATTEMPTS	16
 
@@ -423,11 +425,12 @@ static __fast bool sync_valid(const struct ring1_mmu *mmu, u32 nr, u32 access)
 	       (!access || access & RING1_ACCESS_VALID);
 }
 
-/* No table of the guest's says anything about the address. */
+/* No table of the guest's, of four levels, says anything about the address to the access. */
 static __fast bool out_of_reach(struct kvm_vcpu *vcpu, u64 addr, u32 access)
 {
-	return is_noncanonical_address(addr, vcpu, 0) || ring1_region_contains(addr) ||
-	       (access & PFERR_USER_MASK && (s64)addr < 0);
+	if (access & PFERR_USER_MASK)
+		return addr >= LOWER_HALF_END;
+	return is_noncanonical_address(addr, vcpu, 0) || ring1_region_contains(addr);
 }
 
 /* As ring1_hc_mmu_sync(). */

@@ -22,15 +22,13 @@
 
 static struct kmem_cache *link_cache;
 
+/* What a guest's table costs the VMM. */
+static_assert(PAGE_SIZE + PTRS_PER_PTE * sizeof(struct ring1_link) + sizeof(struct ring1_twin) <=
+	      12 * SZ_1K);
+
 static __fast bool leads_to_twin(const struct ring1_twin *twin)
 {
 	return twin->level > 1 && twin->level <= RING1_LEVEL_ROOT;
-}
-
-static __fast void set_entry(struct ring1_twin *twin, unsigned int i, u64 entry)
-{
-	WRITE_ONCE(twin->hw[i], entry);
-	__assign_bit(i, twin->used, entry != 0);
 }
 
 /**
@@ -53,7 +51,7 @@ __fast void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsig
 	lockdep_assert_held(&mmu->lock);
 	if (twin->hw[i] == entry)
 		return;
-	set_entry(twin, i, entry);
+	ring1_set_entry(twin, i, entry);
 	if (twin->level != RING1_LEVEL_ROOT || i == RING1_SLOT)
 		return;
 	/* Ring 3 has no access to the upper half, see mmu.c. */
@@ -61,7 +59,7 @@ __fast void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsig
 		entry &= ~(u64)_PAGE_USER;
 	if (i < RING1_SLOT || twin->throwaway) {
 		list_for_each_entry(top, &twin->tops, of_root)
-			set_entry(top, i, entry);
+			ring1_set_entry(top, i, entry);
 		return;
 	}
 	if (twin != mmu->kernel)
@@ -69,7 +67,7 @@ __fast void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsig
 	kvm_for_each_vcpu(j, vcpu, mmu->kvm)
 		list_for_each_entry(top, &to_ring1(vcpu)->tops, of_vcpu)
 			if (!top->root->throwaway)
-				set_entry(top, i, entry);
+				ring1_set_entry(top, i, entry);
 }
 
 /**
@@ -85,7 +83,7 @@ __fast void ring1_twin_clear(struct ring1_mmu *mmu, struct ring1_twin *twin, uns
 	struct ring1_twin *child = NULL;
 
 	if (twin->level == RING1_LEVEL_TOP) {
-		set_entry(twin, i, 0);
+		ring1_set_entry(twin, i, 0);
 		return;
 	}
 	if (leads_to_twin(twin)) {
@@ -278,7 +276,7 @@ static __fast void recycle(struct ring1_mmu *mmu, const struct kvm_vcpu *self)
 		if (twin->dead_gen > gen || !budget--)
 			return;
 		if (twin->level == RING1_LEVEL_TOP)
-			set_entry(twin, RING1_SLOT, 0);
+			ring1_set_entry(twin, RING1_SLOT, 0);
 		list_move(&twin->list, &mmu->free);
 		twin->in_use = false;
 		mmu->nr_free++;
