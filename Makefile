@@ -21,7 +21,7 @@
 #:              and that both options together compile; a quarter of an hour
 #:   mutants    that tests of the monitor find mistakes: makes those of tests/mutants/, one at
 #:              a time, and runs the test that each names; MUTANT='frames-*' selects
-#:   bench      operations and exits in nine environments, side by side: build/bench/report.md;
+#:   bench      operations and exits in eleven environments, side by side: build/bench/report.md;
 #:              ENVIRONMENTS= PARTS= OPERATIONS= select, see Documentation/bench.rst
 #:   bench-quick
 #:              instructions and exits per operation, natively and in a guest
