@@ -10,7 +10,7 @@
  * Timeout:  600
  * Catches:  a window of the switcher that .Lnmi takes for another, a note that gets lost
  */
-#include "leaks.h"
+#include "exits.h"
 #include "machine.h"
 #include "nmi.h"
 #include "tsc.h"
@@ -25,27 +25,6 @@
  * being stored and cleared in between.
  */
 #define WAY_BACK	86
-
-/* A counter, of the first processor of the newest VM of this process. */
-static long exits(const char *name)
-{
-	DIR *dir = opendir(KVM_DEBUGFS);
-	char path[600];
-	long number = -1;
-	int newest = 0;
-	struct dirent *e;
-
-	while (dir && (e = readdir(dir))) {
-		if (atoi(e->d_name) != getpid() || atoi(strchr(e->d_name, '-') + 1) < newest)
-			continue;
-		newest = atoi(strchr(e->d_name, '-') + 1);
-		snprintf(path, sizeof(path), KVM_DEBUGFS "/%s/ring1_exits", e->d_name);
-		number = number_in(path, name);
-	}
-	if (dir)
-		closedir(dir);
-	return number;
-}
 
 /* What there is to see of a run. */
 struct outcome {
