@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include "host_memory.h"
+#include "leaks.h"
 #include "ownmmu.h"
 
 #define VA	USER_EMPTY
@@ -305,6 +306,53 @@ TEST_F_TIMEOUT(own, wild_roots, 300)
 	}
 }
 
+/*
+ * Ring 1 runs the switcher's stub of #PF itself, behind a frame of ring 3's. It gets as far as
+ * the first instruction that is not for ring 1: the one that reads CR2, where the processor would
+ * bounce, or CR3, where it would exit. #PFs without U are a hypervisor's above the host.
+ */
+#define STUB		(RING1_SLOT_BASE + 14 * RING1_STUB_SIZE)
+#define ERROR_HIGH	0x8000		/* SGX */
+
+static uint64_t stub_ends_at(struct cpu *c, uint64_t error)
+{
+	uint64_t frame[] = {
+		error, user_code(code_user_ud2), USER_CS, FLAG_FIXED | FLAG_IF, user_stack(c),
+		USER_DS,
+	};
+	struct ring1_frame f;
+	enum stop stop;
+
+	c->regs.rsp = kernel_stack(c) - sizeof(frame);
+	c->regs.rflags = FLAG_FIXED;
+	memcpy(at(c->vm, c->regs.rsp - KERNEL_BASE), frame, sizeof(frame));
+	stop = go(c, STUB);
+	f = take(c);
+	return stop == ENTRY_KERNEL && f.vector == 13 ? f.ip : 0;
+}
+
+TEST_F(own, error_codes_that_bounce)
+{
+	const uint32_t may_be = ERROR_P | ERROR_W | ERROR_I;
+	struct cpu *c = self->cpu;
+	uint64_t bounce = stub_ends_at(c, ERROR_U), leave = stub_ends_at(c, ERROR_RSVD);
+	unsigned int i;
+
+	ASSERT_TRUE(bounce && leave);
+	EXPECT_EQ(variant->flags & RING1_SETUP_BOUNCE_PF, bounce != leave);
+	for (i = 0; i < 512; i++) {
+		uint32_t error = (i & 0xff) | (i & 0x100 ? ERROR_HIGH : 0);
+
+		EXPECT_EQ((error & ~may_be) == ERROR_U ? bounce : leave, stub_ends_at(c, error))
+			TH_LOG("error code %#x", error);
+	}
+	c->page->pf_exit = 1;
+	EXPECT_EQ(leave, stub_ends_at(c, ERROR_U));
+	c->page->pf_exit = 0;
+	c->regs.rflags = FLAG_FIXED;
+	EXPECT_TRUE(still_works(c));
+}
+
 /* Tags that a slot of the switcher's table might be found by, and is not. */
 TEST_F(own, roots_that_are_nearly_known)
 {
@@ -365,7 +413,8 @@ TEST_F_TIMEOUT(own, a_bitmap_over_everything, 120)
  * By a table that is linked into itself, each place of the address space is another tree: many
  * more than there may be tables.
  */
-#define NR_PLACES 40000
+#define NR_PLACES	40000
+#define MAX_PAGES	8192		/* of the host's, a few times what the quota comes to */
 
 CODE(touch_all,
 	"1: movb (%rdi), %al\n add %rsi, %rdi\n cmp %rdx, %rdi\n jb 2f\n sub %r8, %rdi\n"
@@ -376,6 +425,7 @@ TEST_F_TIMEOUT(own, more_trees_than_there_may_be, 600)
 	const uint64_t slot = 300, base = TOP | slot << 39;
 	uint64_t *table, random = 123456789, i;
 	struct cpu *c = self->cpu;
+	long free;
 
 	table = at(self->vm, gpa_of(self->vm, entry(self->vm, base, 3)) & -PAGE);
 	for (i = 0; i < 512; i++)
@@ -386,8 +436,10 @@ TEST_F_TIMEOUT(own, more_trees_than_there_may_be, 600)
 	c->regs.rdx = base + (1ull << 39);
 	c->regs.r8 = (1ull << 39) - 7 * PAGE;
 	c->regs.rcx = NR_PLACES;
+	free = free_pages();
 	EXPECT_TRUE(ended(c, go_kernel(c, touch_all), STOPPED, "scan", c->regs.rdi));
 	EXPECT_EQ(0, c->regs.rcx);
+	EXPECT_LE(free - free_pages(), MAX_PAGES);
 	for (i = 0; i < 100; i++) {
 		uint64_t va = base + (next_random(&random) & ((1ull << 39) - PAGE));
 
