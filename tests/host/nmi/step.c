@@ -129,6 +129,32 @@ TEST_F_TIMEOUT(nmi, port, LIMIT)
 	WALK(in_ring1, STOPPED, 1);
 }
 
+/*
+ * What the exit before has left of CR3, in a page that ring 1 reads: the guest world's, which
+ * the configuration has as well. In a run that did not get to the guest it was the host's.
+ */
+#define STACK_CR3	(7 * 8)		/* in struct ring1_stack */
+
+static void cr3_of_the_last_exit(struct cpu *c)
+{
+	c->regs.rdi = RING1_SLOT_BASE + RING1_PG_STACK * PAGE + STACK_CR3;
+	c->regs.rip = kernel_code(code_peek);
+}
+
+TEST_F_TIMEOUT(nmi, cr3_on_the_stack, LIMIT)
+{
+	struct outcome o;
+	bool found = false;
+	uint64_t i, cr3;
+
+	run(self->cpu, cr3_of_the_last_exit, 0, &o);
+	cr3 = o.regs.rax;
+	for (i = 0; i < PAGE && !found; i += 8)
+		found = peek(self->cpu, RING1_SLOT_BASE + RING1_PG_CONF * PAGE + i) == cr3;
+	ASSERT_TRUE(cr3 && found);
+	WALK(cr3_of_the_last_exit, STOPPED, 1);
+}
+
 static void hypercall(struct cpu *c)
 {
 	c->regs.rax = RING1_HC_ABI_VERSION;
