@@ -151,7 +151,7 @@ bench: guest modules launcher tests
 check-trap: guest modules launcher tests
 	$(rig)/judge/run-tests tests/batches/trap
 
-mutants: guest modules launcher tests
+mutants: guest launcher tests
 	$(rig)/judge/mutants
 
 check-install: guest

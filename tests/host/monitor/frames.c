@@ -7,8 +7,8 @@
  *           slots, looks from both rings and the VMM at a word of every page; then with both
  *           vCPUs running all the while: one compares pages with what the VMM last announced,
  *           counters that both raise must be right in the end, a dirty log must lead to a copy
- * Needs:    root for KSM, compaction and soft-offlining; KSM and THP in the kernel, swap for
- *           MADV_PAGEOUT: without them, those are left out
+ * Needs:    root for KVM's counters, KSM, compaction and soft-offlining; KSM and THP in the
+ *           kernel, swap for MADV_PAGEOUT: without them, those are left out
  * Timeout:  1800
  * Catches:  an entry that survives the host's page, a flush that is left out, a page that is
  *           used before the host says that it may be, a written page that the host drops
@@ -17,7 +17,7 @@
 #include <sys/swap.h>
 #include <sys/wait.h>
 
-#include "leaks.h"
+#include "exits.h"
 #include "ownmmu.h"
 
 #define NR_PAGES	64ull
@@ -186,6 +186,31 @@ TEST_F(frames, dontneed)
 	EXPECT_TRUE(user_can_read(self->cpu, VA + PAGE, 0));
 	EXPECT_EQ(7, *(uint64_t *)self->memory);
 	EXPECT_TRUE(agree(self));
+}
+
+/*
+ * Each vCPU flushes before it runs again. To see what one does that has not flushed takes luck:
+ * the host flushes the VMM's TLB by an IPI, by which the guest exits as well.
+ */
+TEST_F(frames, vcpus_flush)
+{
+	unsigned int i, idle = 0;
+	long flushes;
+
+	for (i = 0; i < NR_PAGES; i += 5) {
+		BEFORE();
+		flushes = tlb_flushes();
+		ASSERT_LE(0, flushes);
+		EXPECT_TRUE(same(self, NR_PAGES));
+		idle += flushes == tlb_flushes();
+		flushes = tlb_flushes();
+		ASSERT_EQ(0, madvise(page(self, i), PAGE, MADV_DONTNEED));
+		EXPECT_TRUE(can_read(self->cpu, KVA + i * PAGE, 0));
+		EXPECT_LE(flushes + 1, tlb_flushes());
+		EXPECT_TRUE(can_read(&self->vm->cpu[1], KVA + i * PAGE, 0));
+		EXPECT_LE(flushes + 2, tlb_flushes());
+	}
+	EXPECT_LT(0, idle);
 }
 
 TEST_F(frames, free_and_cold)

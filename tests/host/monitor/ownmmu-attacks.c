@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include "host_memory.h"
+#include "leaks.h"
 #include "ownmmu.h"
 
 #define VA	USER_EMPTY
@@ -130,12 +131,16 @@ TEST_F(own, pages_of_the_switcher)
 	EXPECT_LT(0, roots);
 }
 
-/* Each page of memory and around it, all entries and one, as operations. */
+/* Each page of memory and around it, all of its entries, as operations; and far more than all. */
 TEST_F_TIMEOUT(own, operations_on_every_page, 120)
 {
 	struct cpu *c = self->cpu;
 	uint64_t gpa, n = 0;
 
+	EXPECT_TRUE(still_works(c));
+	/* one at a time: what is too much for a call with interrupts off takes another way */
+	for (gpa = GPA_TABLES; gpa < self->vm->next_table; gpa += PAGE)
+		announce(c, gpa + PAGE - 8, 512);
 	EXPECT_TRUE(still_works(c));
 	for (gpa = 0; gpa < RAM_SIZE + 64 * PAGE; gpa += PAGE) {
 		c->page->mmu_op[n++] = RING1_MMU_OP(gpa, 512);
@@ -305,6 +310,53 @@ TEST_F_TIMEOUT(own, wild_roots, 300)
 	}
 }
 
+/*
+ * Ring 1 runs the switcher's stub of #PF itself, behind a frame of ring 3's. It gets as far as
+ * the first instruction that is not for ring 1: the one that reads CR2, where the processor would
+ * bounce, or CR3, where it would exit. #PFs without U are a hypervisor's above the host.
+ */
+#define STUB		(RING1_SLOT_BASE + 14 * RING1_STUB_SIZE)
+#define ERROR_HIGH	0x8000		/* SGX */
+
+static uint64_t stub_ends_at(struct cpu *c, uint64_t error)
+{
+	uint64_t frame[] = {
+		error, user_code(code_user_ud2), USER_CS, FLAG_FIXED | FLAG_IF, user_stack(c),
+		USER_DS,
+	};
+	struct ring1_frame f;
+	enum stop stop;
+
+	c->regs.rsp = kernel_stack(c) - sizeof(frame);
+	c->regs.rflags = FLAG_FIXED;
+	memcpy(at(c->vm, c->regs.rsp - KERNEL_BASE), frame, sizeof(frame));
+	stop = go(c, STUB);
+	f = take(c);
+	return stop == ENTRY_KERNEL && f.vector == 13 ? f.ip : 0;
+}
+
+TEST_F(own, error_codes_that_bounce)
+{
+	const uint32_t may_be = ERROR_P | ERROR_W | ERROR_I;
+	struct cpu *c = self->cpu;
+	uint64_t bounce = stub_ends_at(c, ERROR_U), leave = stub_ends_at(c, ERROR_RSVD);
+	unsigned int i;
+
+	ASSERT_TRUE(bounce && leave);
+	EXPECT_EQ(variant->flags & RING1_SETUP_BOUNCE_PF, bounce != leave);
+	for (i = 0; i < 512; i++) {
+		uint32_t error = (i & 0xff) | (i & 0x100 ? ERROR_HIGH : 0);
+
+		EXPECT_EQ((error & ~may_be) == ERROR_U ? bounce : leave, stub_ends_at(c, error))
+			TH_LOG("error code %#x", error);
+	}
+	c->page->pf_exit = 1;
+	EXPECT_EQ(leave, stub_ends_at(c, ERROR_U));
+	c->page->pf_exit = 0;
+	c->regs.rflags = FLAG_FIXED;
+	EXPECT_TRUE(still_works(c));
+}
+
 /* Tags that a slot of the switcher's table might be found by, and is not. */
 TEST_F(own, roots_that_are_nearly_known)
 {
@@ -404,6 +456,35 @@ TEST_F_TIMEOUT(own, more_trees_than_there_may_be, 600)
 
 		EXPECT_TRUE(cannot_read(c, va, 0));
 	}
+	EXPECT_TRUE(still_works(c));
+}
+
+/* Tables that are one each, likewise: the host gives no more memory than the quota says. */
+#define NR_TABLES	8000
+#define MAX_PAGES	8192	/* of the host's: twice what the quota comes to, a third of all */
+
+TEST_F_TIMEOUT(own, more_tables_than_there_may_be, 300)
+{
+	uint64_t *more = more_memory(self->vm, NR_TABLES * PAGE, 0), i;
+	struct cpu *c = self->cpu;
+	long free;
+
+	for (i = 0; i < NR_TABLES; i++) {
+		more[i * 512] = (GPA_DATA + i % DATA_PAGES * PAGE) | PTE_P | PTE_W;
+		*entry(self->vm, KERNEL_EMPTY + i * BIG_PAGE, 2) =
+			(GPA_MORE + i * PAGE) | PTE_P | PTE_W;
+	}
+	c->regs.rdi = KERNEL_EMPTY;
+	c->regs.rsi = BIG_PAGE;
+	c->regs.rdx = KERNEL_EMPTY + NR_TABLES * BIG_PAGE;
+	c->regs.r8 = NR_TABLES * BIG_PAGE;
+	c->regs.rcx = 2 * NR_TABLES;
+	free = free_pages();
+	EXPECT_TRUE(ended(c, go_kernel(c, touch_all), STOPPED, "scan", c->regs.rdi));
+	EXPECT_EQ(0, c->regs.rcx);
+	EXPECT_LE(free - free_pages(), MAX_PAGES);
+	for (i = 0; i < NR_TABLES; i += 77)
+		EXPECT_TRUE(can_read(c, KERNEL_EMPTY + i * BIG_PAGE, 1000 + i % DATA_PAGES));
 	EXPECT_TRUE(still_works(c));
 }
 

@@ -11,8 +11,10 @@
  * Catches:  an entry that outlives its announcement, a permission that is lost or won, a page
  *           that is the wrong one, a written page that is in no dirty log
  */
+#include <pthread.h>
 #include <sys/syscall.h>
 
+#include "leaks.h"
 #include "ownmmu.h"
 
 #define VA	USER_EMPTY
@@ -157,7 +159,7 @@ TEST_F(own, removals_are_seen)
 		}
 }
 
-/* Each level leads to another page, by other tables above level 1. */
+/* Each level leads to another page, by other tables above level 1; used before, or not yet. */
 TEST_F(own, other_pages_are_seen)
 {
 	struct cpu *c = self->cpu;
@@ -176,7 +178,8 @@ TEST_F(own, other_pages_are_seen)
 		*entry(self->vm, VA, level) = other[0];
 		for (i = 0; i < 6; i++) {
 			EXPECT_TRUE(user_can_read(c, VA, 1000 + i % 2));
-			set_entry(c, entry(self->vm, VA, level), other[(i + 1) % 2]);
+			set_entry(c, entry(self->vm, VA, level),
+				  other[(i + 1) % 2] | (i % 3 ? PTE_A : 0));
 		}
 		set_entry(c, entry(self->vm, VA, level), 0);
 	}
@@ -1099,6 +1102,72 @@ TEST_F(own, the_vmm_switches_the_root)
 		switch_root(c, i % 2 ? GPA_TABLES : root);
 		EXPECT_TRUE(user_can_read(c, VA, 1000 + !(i % 2)));
 	}
+}
+
+/*
+ * All roots are dropped while the other vCPU is in the guest by one of them, and their pages used
+ * again. It flushes without an exit, so that each page of the walk counts, until there is
+ * something at R8; R9 counts the rounds, and is in memory at R12.
+ */
+CODE(flush_and_read,
+	"1: mov %rbx, %rax\n syscall\n mov (%rsi), %rdx\n cmp %rbp, %rdx\n jne 2f\n"
+	"inc %r9\n mov %r9, (%r12)\n mov (%r8), %rax\n test %rax, %rax\n jz 1b\n 2:" STOP);
+
+#define NR_DROPS	200
+#define NR_DROPPED	24
+
+static void *run_on(void *arg)
+{
+	static enum stop stop;
+
+	stop = go_kernel(arg, flush_and_read);
+	while (stop == INTERRUPTED)
+		stop = resume(arg);
+	return &stop;
+}
+
+TEST_F_TIMEOUT(own, roots_are_dropped_under_the_other_vcpu, 120)
+{
+	volatile uint64_t *stop_at = at(self->vm, GPA_DATA + 0x10008);
+	volatile uint64_t *rounds = at(self->vm, GPA_DATA + 0x20008);
+	struct cpu *c = self->cpu, *other = &self->vm->cpu[1];
+	uint64_t root[NR_DROPPED], before;
+	struct kvm_sregs sregs;
+	unsigned int n, i;
+	pthread_t thread;
+	void *stop;
+
+	pv_start_on_kvm(other, variant->flags);
+	for (i = 0; i < NR_DROPPED; i++) {
+		root[i] = new_root(self->vm);
+		give_user_code(self->vm, root[i]);
+		*entry_in(self->vm, root[i], VA, 1) = (GPA_DATA + i * PAGE) | ALL;
+	}
+	switch_root(other, root[0]);
+	other->regs.rbx = RING1_HC_FLUSH_TLB;
+	other->regs.rsi = KERNEL(GPA_DATA);
+	other->regs.rbp = 1000;
+	other->regs.r8 = KERNEL(GPA_DATA + 0x10008);
+	other->regs.r9 = 0;
+	other->regs.r12 = KERNEL(GPA_DATA + 0x20008);
+	*stop_at = *rounds = 0;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, run_on, other));
+	for (n = 0; n < NR_DROPS; n++) {
+		before = *rounds;
+		EXPECT_TRUE(WITHIN_LIMIT(*rounds != before));
+		sregs = get_sregs(c);
+		sregs.cr3 = root[n % NR_DROPPED];
+		IOCTL(c->fd, KVM_SET_SREGS, &sregs);
+		for (i = 1; i < NR_DROPPED; i++) {
+			switch_root(c, root[(n + i) % NR_DROPPED]);
+			ASSERT_TRUE(user_can_read(c, VA, 1000 + (n + i) % NR_DROPPED));
+		}
+	}
+	*stop_at = 1;
+	ASSERT_EQ(0, pthread_join(thread, &stop));
+	TH_LOG("%llu rounds", other->regs.r9);
+	EXPECT_EQ(STOPPED, *(enum stop *)stop);
+	EXPECT_EQ(1000, other->regs.rdx);
 }
 
 /* MOV to CR3 and INVLPG, which are emulated. */

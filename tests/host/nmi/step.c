@@ -10,7 +10,7 @@
  * Timeout:  600
  * Catches:  a window of the switcher that .Lnmi takes for another, a note that gets lost
  */
-#include "leaks.h"
+#include "exits.h"
 #include "machine.h"
 #include "nmi.h"
 #include "tsc.h"
@@ -25,27 +25,6 @@
  * being stored and cleared in between.
  */
 #define WAY_BACK	86
-
-/* A counter, of the first processor of the newest VM of this process. */
-static long exits(const char *name)
-{
-	DIR *dir = opendir(KVM_DEBUGFS);
-	char path[600];
-	long number = -1;
-	int newest = 0;
-	struct dirent *e;
-
-	while (dir && (e = readdir(dir))) {
-		if (atoi(e->d_name) != getpid() || atoi(strchr(e->d_name, '-') + 1) < newest)
-			continue;
-		newest = atoi(strchr(e->d_name, '-') + 1);
-		snprintf(path, sizeof(path), KVM_DEBUGFS "/%s/ring1_exits", e->d_name);
-		number = number_in(path, name);
-	}
-	if (dir)
-		closedir(dir);
-	return number;
-}
 
 /* What there is to see of a run. */
 struct outcome {
@@ -148,6 +127,32 @@ static void in_ring1(struct cpu *c)
 TEST_F_TIMEOUT(nmi, port, LIMIT)
 {
 	WALK(in_ring1, STOPPED, 1);
+}
+
+/*
+ * What the exit before has left of CR3, in a page that ring 1 reads: the guest world's, which
+ * the configuration has as well. In a run that did not get to the guest it was the host's.
+ */
+#define STACK_CR3	(7 * 8)		/* in struct ring1_stack */
+
+static void cr3_of_the_last_exit(struct cpu *c)
+{
+	c->regs.rdi = RING1_SLOT_BASE + RING1_PG_STACK * PAGE + STACK_CR3;
+	c->regs.rip = kernel_code(code_peek);
+}
+
+TEST_F_TIMEOUT(nmi, cr3_on_the_stack, LIMIT)
+{
+	struct outcome o;
+	bool found = false;
+	uint64_t i, cr3;
+
+	run(self->cpu, cr3_of_the_last_exit, 0, &o);
+	cr3 = o.regs.rax;
+	for (i = 0; i < PAGE && !found; i += 8)
+		found = peek(self->cpu, RING1_SLOT_BASE + RING1_PG_CONF * PAGE + i) == cr3;
+	ASSERT_TRUE(cr3 && found);
+	WALK(cr3_of_the_last_exit, STOPPED, 1);
 }
 
 static void hypercall(struct cpu *c)
