@@ -14,11 +14,11 @@
  *           used before the host says that it may be, a written page that the host drops
  */
 #include <pthread.h>
-#include <sys/swap.h>
 #include <sys/wait.h>
 
 #include "leaks.h"
 #include "ownmmu.h"
+#include "swap.h"
 
 #define NR_PAGES	64ull
 #define SIZE		(NR_PAGES * PAGE)
@@ -441,19 +441,6 @@ TEST_F_TIMEOUT(frames, huge, 120)
 		ASSERT_EQ(0, mprotect(page(self, 200), PAGE, PROT_READ | PROT_WRITE));
 		ASSERT_TRUE(agree_in(self, 512));
 	}
-}
-
-static bool have_swap(void)
-{
-	FILE *f = fopen("/proc/swaps", "re");
-	char line[256];
-	int lines = 0;
-
-	while (f && fgets(line, sizeof(line), f))
-		lines++;
-	if (f)
-		fclose(f);
-	return lines > 1;
 }
 
 TEST_F(frames, swapped)
