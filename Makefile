@@ -21,6 +21,8 @@
 #:              and that both options together compile; a quarter of an hour
 #:   check-abi  that guest kernels and monitors of ABI versions 1 and 2 get on with each other;
 #:              version 1 is taken from the history of the repository
+#:   check-storm
+#:              an hour, or MINUTES=, of what a host can do to the memory of a Linux guest
 #:   mutants    that tests of the monitor find mistakes: makes those of tests/mutants/, one at
 #:              a time, and runs the test that each names; MUTANT='frames-*' selects
 #:   bench      operations and exits in nine environments, side by side: build/bench/report.md;
@@ -59,6 +61,7 @@
 #:   KERNEL_VERSION             another one than guest-patches/base says
 #:   RING1_DEBUG=y              modules: with the checks of KVM_RING1_DEBUG (Kconfig)
 #:   TEST_SLOWNESS=1            multiplies the time that tests may take
+#:   MINUTES=60                 check-storm: how long
 #:   ENVIRONMENTS PARTS OPERATIONS EFFORT=100
 #:                              bench: what is measured, and how often (percent)
 #:   V=1                        shows every command
@@ -160,6 +163,12 @@ check-trap: guest modules launcher tests
 check-abi: guest modules launcher tests version1
 	$(rig)/judge/run-tests tests/batches/abi
 
+# The test has 5 minutes, times TEST_SLOWNESS.
+check-storm: MINUTES := $(or $(MINUTES),60)
+check-storm: guest modules launcher tests
+	HOST_APPEND="$$HOST_APPEND ring1_test.minutes=$(MINUTES)" \
+		TEST_SLOWNESS=$$(($(MINUTES) / 4 + 3)) $(rig)/judge/run-tests tests/batches/storm
+
 mutants: guest modules launcher tests
 	$(rig)/judge/mutants
 
@@ -188,5 +197,5 @@ clean:
 	rm -rf build
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
-	modules launcher tests check check-abi check-debug check-off check-trap \
+	modules launcher tests check check-abi check-debug check-off check-storm check-trap \
 	check-install mutants bench bench-quick install uninstall graft reference clean debug-host version1
