@@ -561,7 +561,7 @@ TEST_F(frames, one_memory_in_two_slots)
 }
 
 /* The tables, code and all else of the guest's are such memory, too. */
-TEST_F(frames, all_of_the_guest)
+TEST_F_TIMEOUT(frames, all_of_the_guest, 300)
 {
 	uint8_t *copy = malloc(RAM_SIZE);
 	unsigned int i;
