@@ -19,6 +19,10 @@
 #:   check-off  that the series leaves a kernel without RING1_GUEST and KVM_RING1 as it was:
 #:              builds one of the patched and one of the pristine tree, compares their code;
 #:              and that both options together compile; a quarter of an hour
+#:   check-abi  that guest kernels and monitors of ABI versions 1 and 2 get on with each other;
+#:              version 1 is taken from the history of the repository
+#:   check-storm
+#:              an hour, or MINUTES=, of what a host can do to the memory of a Linux guest
 #:   mutants    that tests of the monitor find mistakes: makes those of tests/mutants/, one at
 #:              a time, and runs the test that each names; MUTANT='frames-*' selects
 #:   bench      operations and exits in eleven environments, side by side: build/bench/report.md;
@@ -50,12 +54,14 @@
 #:   HOST_ICOUNT=shift=0        counts its instructions: slower, and repeatable (QEMU's -icount)
 #:   HOST_EMULATOR=qemu|bochs   the machine; Bochs knows global TLB entries, and is slow
 #:   HOST_GDB=PORT              run and host: the machine waits for gdb's `target remote :PORT`
+#:   VERSION1=guest|monitor     takes that one from before there was an own MMU (ABI version 1)
 #:   HOST_KVM=kvm-ring1|kvm-amd|none
 #:                              what /dev/kvm is there
 #:   RING1_CACHE=DIR            for kernels and downloads; ~/.cache/ring1
 #:   KERNEL_VERSION             another one than guest-patches/base says
 #:   RING1_DEBUG=y              modules: with the checks of KVM_RING1_DEBUG (Kconfig)
 #:   TEST_SLOWNESS=1            multiplies the time that tests may take
+#:   MINUTES=60                 check-storm: how long
 #:   ENVIRONMENTS PARTS OPERATIONS EFFORT=100
 #:                              bench: what is measured, and how often (percent)
 #:   V=1                        shows every command
@@ -68,7 +74,7 @@ endif
 
 # Taken as written: a $ in a command is for the machine's shell.
 variables := GUEST_CMD HOST_CMD SMP MEM GUEST_MODE GUEST_KERNEL GUEST_APPEND HOST_APPEND SHARE \
-	HOST_KERNEL HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_EMULATOR HOST_GDB HOST_KVM \
+	HOST_KERNEL HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_EMULATOR HOST_GDB HOST_KVM VERSION1 \
 	RING1_CACHE KERNEL_VERSION V BATCH TEST TEST_SLOWNESS MUTANT \
 	ENVIRONMENTS PARTS OPERATIONS EFFORT TREE RING1_DEBUG
 $(foreach v,$(variables),$(eval override $(v) := $$(value $(v))))
@@ -90,9 +96,9 @@ build/make_exit.so: $(rig)/machine/make_exit.c | packages
 
 run host: %: %-session
 	$(exit-with $(file <$(status)))
-run-session: run-args guest modules launcher
+run-session: run-args guest modules launcher $(if $(VERSION1),version1)
 	setpriv --pdeathsig TERM $(rig)/machine/host run; echo $$? >$(status)
-host-session: host-args guest modules launcher
+host-session: host-args guest modules launcher $(if $(VERSION1),version1)
 	setpriv --pdeathsig TERM $(rig)/machine/host; echo $$? >$(status)
 run-args host-args: %-args:
 	$(rig)/machine/check-args $*
@@ -114,6 +120,9 @@ debug-host: kernels
 modules: kernels $(if $(filter debug,$(HOST_KERNEL)),debug-host)
 	$(rig)/build/module-build amd64 $(addprefix RING1_DEBUG=,$(RING1_DEBUG))
 	$(rig)/build/module-build cloud-amd64 $(addprefix RING1_DEBUG=,$(RING1_DEBUG))
+
+version1: kernels
+	$(rig)/build/version1
 
 launcher: packages
 	MAKEFLAGS= $(MAKE) -s -C host/launcher O=$(CURDIR)/build/launcher >&2
@@ -151,6 +160,15 @@ bench: guest modules launcher tests
 check-trap: guest modules launcher tests
 	$(rig)/judge/run-tests tests/batches/trap
 
+check-abi: guest modules launcher tests version1
+	$(rig)/judge/run-tests tests/batches/abi
+
+# The test has 5 minutes, times TEST_SLOWNESS.
+check-storm: MINUTES := $(or $(MINUTES),60)
+check-storm: guest modules launcher tests
+	HOST_APPEND="$$HOST_APPEND ring1_test.minutes=$(MINUTES)" \
+		TEST_SLOWNESS=$$(($(MINUTES) / 4 + 3)) $(rig)/judge/run-tests tests/batches/storm
+
 mutants: guest launcher tests
 	$(rig)/judge/mutants
 
@@ -179,5 +197,5 @@ clean:
 	rm -rf build
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
-	modules launcher tests check check-debug check-off check-trap check-install mutants bench \
-	bench-quick install uninstall graft reference clean debug-host
+	modules launcher tests check check-abi check-debug check-off check-storm check-trap \
+	check-install mutants bench bench-quick install uninstall graft reference clean debug-host version1

@@ -109,16 +109,22 @@ static inline pid_t start(LAUNCH *self, char *const *options)
 	return self->pid;
 }
 
-/* The guest kernel itself, in so much memory; with the rig's initrd it has a shell on COM1. */
-static inline bool start_linux_with(LAUNCH *self, const char *append, char *initrd, char *mem,
-				    int cpus)
+/* A guest kernel, in so much memory; with the rig's initrd it has a shell on COM1. */
+static inline bool start_kernel_with(LAUNCH *self, const char *kernel, const char *append,
+				     char *initrd, char *mem, int cpus)
 {
 	char line[256], number[8];
 
-	snprintf(self->kernel, sizeof(self->kernel), "/ring1/bzImage");
+	snprintf(self->kernel, sizeof(self->kernel), "%s", kernel);
 	snprintf(line, sizeof(line), "console=ttyS0 quiet %s", append);
 	snprintf(number, sizeof(number), "%d", cpus);
 	return start(self, DO(line, "--initrd", initrd, "--mem", mem, "--cpus", number)) > 0;
+}
+
+static inline bool start_linux_with(LAUNCH *self, const char *append, char *initrd, char *mem,
+				    int cpus)
+{
+	return start_kernel_with(self, "/ring1/bzImage", append, initrd, mem, cpus);
 }
 
 static inline bool give(LAUNCH *self, const char *commands)

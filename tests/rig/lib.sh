@@ -5,8 +5,8 @@
 # script talks, and how a cache entry comes into being. Everything said goes to
 # stderr: stdout belongs to the commands people run in the machines.
 # Sets top, build, cache, version (Debian's package), kver (the kernel's ABI name) and
-# guest, where the guest kernel is, unless the environment has another one, and processor,
-# which machines have unless told otherwise.
+# guest and monitors, where guest kernel and monitors are, unless the environment has other
+# ones, and processor, which machines have unless told otherwise.
 
 set -eu
 [ "${V:-}" != 1 ] || set -x
@@ -18,6 +18,7 @@ until [ -e "$top/guest-patches/base" ]; do
 done
 build=$top/build
 guest=${guest:-$build/guest}
+monitors=${monitors:-$build/modules}
 # As for QEMU's -cpu: all that TCG has but AMD-V, lest there be another KVM, and 57-bit
 # addresses. Without AMD-V, max would end its extended CPUID leaves before those of its name
 # and of its address sizes, and Linux guess them: min-xlevel. 46 bits are a server's.

@@ -16,9 +16,10 @@ refused() {
 	[ $status = 2 ] && echo "$said" | grep -qF "ring1: $1:"
 }
 
-plan 20
+plan 21
 for bad in SMP=abc SMP=0 SMP=65 SMP=-1 MEM=-1 MEM=12x MEM=1M HOST_MEM=1M HOST_KERNEL=foo \
-	HOST_KVM=foo GUEST_MODE=foo GUEST_KERNEL=foo SHARE=/nonexistent HOST_GDB=gdb HOST_GDB=65536; do
+	HOST_KVM=foo GUEST_MODE=foo GUEST_KERNEL=foo SHARE=/nonexistent HOST_GDB=gdb HOST_GDB=65536 \
+	VERSION1=foo; do
 	check "$bad" refused run "$bad" GUEST_CMD=true
 done
 check "hypercalls of Debian's kernel" refused run GUEST_MODE=pv GUEST_KERNEL=amd64 GUEST_CMD=true

@@ -4,11 +4,13 @@
 # Claim:    all processors come up, go offline and come back, and take NMIs and IPIs
 #           wherever they are
 # How:      /proc/sysrq-trigger's backtraces by NMI, while idle and under load; hotplug
-#           of every processor but the first, again and again; counters of interrupts
+#           of every processor but the first, again and again, some of it while processes
+#           fork, map memory and check what is in it; counters of interrupts
 # Needs:    root; most of it two processors
 # Timeout:  300
 # Catches:  a vCPU that is not registered again after INIT; an NMI or IPI that is lost
-#           while its processor is halted, in user mode or in a restart range
+#           while its processor is halted, in user mode or in a restart range; page tables
+#           that a processor knows from before it was off
 
 . "${0%/*}/../../lib/tap.sh"
 
@@ -89,7 +91,38 @@ hotplug_all_at_once() {
 	[ "$(nproc)" = "$cpus" ]
 }
 
+# A tree of processes that map memory, hand its contents on and give it back, again and again.
+# What a process reads is what the other one wrote, or there is a line in $wrong.
+wrong=/tmp/cpus.sh-wrong
+zeros=$(dd if=/dev/zero bs=256k count=1 2>/dev/null | md5sum)
+
+map_and_fork() {
+	while :; do
+		(
+			sum=$(dd if=/dev/zero bs=256k count=1 2>/dev/null | md5sum)
+			[ "$sum" = "$zeros" ] || echo "$sum" >>$wrong
+		)
+	done
+}
+
+# Processors go while the others, and they themselves to the last, change page tables.
+hotplug_under_memory_load() {
+	busy=
+	: >$wrong
+	for _ in $(seq $((2 * cpus))); do
+		map_and_fork &
+		busy="$busy $!"
+	done
+	hotplug && hotplug_all_at_once && hotplug
+	status=$?
+	# shellcheck disable=SC2086 # a list
+	kill $busy
+	cat $wrong
+	[ $status = 0 ] && [ ! -s $wrong ]
+}
+
 hotplug_under_load() {
+	busy=
 	for _ in $(seq "$cpus"); do
 		sh -c 'while :; do (:); done' &
 		busy="$busy $!"
@@ -114,7 +147,7 @@ no_complaints() {
 	! dmesg | grep -E 'WARNING:|BUG:|Oops|stall|lockup|unchecked MSR'
 }
 
-plan 9
+plan 10
 check "the timer ticks while user code runs" timer_ticks
 check "NMI backtraces of idle processors" repeat 3 backtraces
 check "NMI backtraces of processors in user mode" backtraces_of_users
@@ -123,11 +156,13 @@ if [ "$cpus" = 1 ]; then
 	skip "processors go offline and come back" "one processor"
 	skip "all at once" "one processor"
 	skip "under load" "one processor"
+	skip "while processes map memory" "one processor"
 	skip "and answer NMIs again" "one processor"
 else
 	check "processors go offline and come back" repeat 2 hotplug
 	check "all at once" repeat 2 hotplug_all_at_once
 	check "under load" hotplug_under_load
+	check "while processes map memory" hotplug_under_memory_load
 	check "and answer NMIs again" backtraces
 fi
 check "the kernel did not complain" no_complaints

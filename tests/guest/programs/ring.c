@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Claim:    as a PV or trap guest the kernel runs in ring 1 and says so, and which of the
- *           two, once; its user runs in ring 3. Elsewhere it does not claim that.
+ *           two, once; its user runs in ring 3. Elsewhere it does not claim that. A PV guest's
+ *           page tables are served by the monitor's own MMU.
  * How:      reads CS, /sys/hypervisor and the kernel's log. The batch says by ring1_test.ring=
  *           on the kernel's command line which ring it is to be, the launcher by ring1=
- *           whether it is a trap guest.
- * Catches:  a guest that fell back to another ring or the other mode, for which every
- *           other test would pass, too
+ *           whether it is a trap guest. With ring1_test.abi=1 the monitor is one of ABI
+ *           version 1, with ring1_test.mmu=kvm the MMU is to be KVM's.
+ * Catches:  a guest that fell back to another ring, the other mode or KVM's MMU, for which
+ *           every other test would pass, too
  */
 #include <sys/klog.h>
 
@@ -23,6 +25,31 @@ static int expected_ring(void)
 				 "ring1_test.ring=");
 
 	return arg ? atoi(arg + strlen("ring1_test.ring=")) : -1;
+}
+
+static const char *expected_abi(void)
+{
+	return cmdline_has(" ring1_test.abi=1") ? "1" : "2";
+}
+
+/* How often the kernel's log has this text; the end of its line is cut off at the last one. */
+static int log_has(const char *text, char **last)
+{
+	static char log[1 << 20];
+	int len = klogctl(3, log, sizeof(log) - 1), found = 0;
+	char *at = log;
+
+	if (len <= 0)
+		return -1;
+	log[len] = '\0';
+	while ((at = strstr(at, text))) {
+		*last = at;
+		at += strlen(text);
+		found++;
+	}
+	if (found)
+		(*last)[strcspn(*last, "\n")] = '\0';
+	return found;
 }
 
 TEST(user_is_in_ring_3)
@@ -50,27 +77,29 @@ TEST(kernel_reports_ring_1_from_its_cs)
 	EXPECT_STREQ("1", first_line("/sys/hypervisor/ring", line, sizeof(line)));
 	EXPECT_STREQ(is_trap_guest() ? "trap" : "pv",
 		     first_line("/sys/hypervisor/mode", line, sizeof(line)));
-	EXPECT_STREQ("2", first_line("/sys/hypervisor/abi_version", line, sizeof(line)));
+	EXPECT_STREQ(expected_abi(), first_line("/sys/hypervisor/abi_version", line, sizeof(line)));
 }
 
 /* In ring 1 there is exactly one line, with the mode and the version; elsewhere none. */
 TEST(kernel_log_says_it_once)
 {
 	const char *mode = is_trap_guest() ? " by trap and emulate" : "";
-	static char log[1 << 20];
-	int len = klogctl(3, log, sizeof(log) - 1), found = 0;
-	char *at = log;
+	char *said;
 
-	ASSERT_LT(0, len);
-	while ((at = strstr(at, "ring1: this kernel runs in "))) {
-		at[strcspn(at, "\n")] = '\0';
-		snprintf(line, sizeof(line),
-			 "ring1: this kernel runs in ring 1%s, monitor ABI version 2", mode);
-		EXPECT_STREQ(line, at);
-		at += strlen(at) + 1;
-		found++;
-	}
-	EXPECT_EQ(in_ring1(), found);
+	ASSERT_EQ(in_ring1(), log_has("ring1: this kernel runs in ", &said));
+	if (!in_ring1())
+		return;
+	snprintf(line, sizeof(line), "ring1: this kernel runs in ring 1%s, monitor ABI version %s",
+		 mode, expected_abi());
+	EXPECT_STREQ(line, said);
+}
+
+TEST(page_tables_are_served_by_the_mmu_that_the_batch_wants)
+{
+	bool own = in_ring1() && !is_trap_guest() && !cmdline_has(" ring1_test.mmu=kvm");
+	char *said;
+
+	EXPECT_EQ(own, log_has("page tables are served by the monitor's own MMU", &said));
 }
 
 TEST_HARNESS_MAIN

@@ -31,9 +31,11 @@
 /*
  * A flush for each vCPU would be as many interrupts as vCPUs. What bounds them leaves room
  * for others: wake-ups of kernel threads on the other processor are counted as function calls
- * as well, a hundred a second under such a load.
+ * as well, and go with the time that it takes: 45 to 70 a second more under such a load than
+ * without were seen. A kernel with KASAN takes minutes.
  */
 #define MAX_IPIS(vcpus)	((vcpus) / 4)
+#define MAX_WAKE_UPS(s)	((long)((s) * 75))
 #define MAX_RECORDS	2
 
 /* Function calls by other processors, flushes of TLBs among them, so far. */
@@ -193,7 +195,7 @@ TEST_F_TIMEOUT(churn, creations_that_fail, 600)
 	ASSERT_LE(0, ours);
 	ASSERT_LE(0, idle);
 	if (!is_single())
-		EXPECT_GE(idle + MAX_IPIS(NR_FAILURES), ours);
+		EXPECT_GE(idle + MAX_IPIS(NR_FAILURES) + MAX_WAKE_UPS(took), ours);
 }
 
 /* The process is on both processors all the time, so that a flush has to ask the other. */
@@ -381,6 +383,8 @@ TEST_F_TIMEOUT(churn, nothing_of_the_one_before, 300)
 	struct vm *vm;
 	unsigned int i;
 
+	if (is_debug_kernel())
+		SKIP(return, "with KVM_RING1_DEBUG each enter overwrites them");
 	/* It has no vCPU, but the process keeps its regions. */
 	new_empty_vm(self->kvm);
 	vm = new_vm(true);

@@ -14,11 +14,11 @@
  *           used before the host says that it may be, a written page that the host drops
  */
 #include <pthread.h>
-#include <sys/swap.h>
 #include <sys/wait.h>
 
 #include "exits.h"
 #include "ownmmu.h"
+#include "swap.h"
 
 #define NR_PAGES	64ull
 #define SIZE		(NR_PAGES * PAGE)
@@ -468,19 +468,6 @@ TEST_F_TIMEOUT(frames, huge, 120)
 	}
 }
 
-static bool have_swap(void)
-{
-	FILE *f = fopen("/proc/swaps", "re");
-	char line[256];
-	int lines = 0;
-
-	while (f && fgets(line, sizeof(line), f))
-		lines++;
-	if (f)
-		fclose(f);
-	return lines > 1;
-}
-
 TEST_F(frames, swapped)
 {
 	unsigned int i;
@@ -599,7 +586,7 @@ TEST_F(frames, one_memory_in_two_slots)
 }
 
 /* The tables, code and all else of the guest's are such memory, too. */
-TEST_F(frames, all_of_the_guest)
+TEST_F_TIMEOUT(frames, all_of_the_guest, 300)
 {
 	uint8_t *copy = malloc(RAM_SIZE);
 	unsigned int i;

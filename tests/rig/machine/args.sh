@@ -32,6 +32,17 @@ bochs)
 *) die "HOST_EMULATOR=$HOST_EMULATOR: must be qemu or bochs" ;;
 esac
 
+# For initramfs.
+# shellcheck disable=SC2154 # lib.sh sets build
+case ${VERSION1:-} in
+'') ;;
+guest) export guest="$build/version1/build/guest" ;;
+monitor) export monitors="$build/version1/build/modules" ;;
+*) die "VERSION1=$VERSION1: must be guest or monitor" ;;
+esac
+[ -z "${VERSION1:-}" ] || [ "$HOST_KERNEL$HOST_KVM$GUEST_KERNEL" = amd64kvm-ring1ring1 ] ||
+	die "VERSION1=$VERSION1: goes with ring1's guest and kvm-ring1 on HOST_KERNEL=amd64 only"
+
 case ${HOST_GDB:-1} in
 *[!0-9]* | 0* | ??????*) die "HOST_GDB=$HOST_GDB: must be a port number" ;;
 esac
