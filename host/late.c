@@ -57,16 +57,18 @@ static void set_gate(gate_desc *gate, unsigned long handler)
 
 void __init ring1_late_init(void)
 {
+	unsigned long gates = (unsigned long)ring1_late_gates;
 	gate_desc *host;
 	int i;
 
+	/* Else the loop's end is their end, and objtool misses an ENDBR there. */
+	OPTIMIZER_HIDE_VAR(gates);
 	store_idt(&ring1_host_idt);
 	host = (gate_desc *)ring1_host_idt.address;
 	memcpy(late_idt, host, sizeof(late_idt));
 	for (i = 0; i < NUM_EXCEPTION_VECTORS; i++) {
 		ring1_late_target[i] = gate_offset(&host[i]);
 		if (host[i].bits.p)
-			set_gate(&late_idt[i],
-				 (unsigned long)ring1_late_gates + i * RING1_LATE_GATE_SIZE);
+			set_gate(&late_idt[i], gates + i * RING1_LATE_GATE_SIZE);
 	}
 }

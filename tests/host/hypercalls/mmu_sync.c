@@ -78,17 +78,18 @@ static bool is_as_told(FIXTURE_DATA(own) *self, int level, const struct kind *ki
 			 (bits & 4 ? ERROR_I : 0);
 	const uint64_t page = GPA_DATA | PTE_P | PTE_W | PTE_U;
 	struct cpu *c = self->cpu;
-	uint64_t was = level == 1 ? page : *entry(self->vm, level) & ~(PTE_A | PTE_D);
+	uint64_t *leaf = entry(self->vm, 1), *e = entry(self->vm, level);
+	uint64_t was = level == 1 ? page : *e & ~(PTE_A | PTE_D);
 	bool refused;
 
 	if ((bits & 6) == 6 || !is_sure(kind, error))
 		return true;
-	set_entry(c, entry(self->vm, 1), 0);
-	set_entry(c, entry(self->vm, level), (was & ~kind->taken) | kind->given | flags);
+	set_entry(c, leaf, 0);
+	set_entry(c, e, (was & ~kind->taken) | kind->given | flags);
 	if (level > 1)
-		*entry(self->vm, 1) = page | flags;
+		*leaf = page | flags;
 	refused = sync_address(c, VA, error);
-	set_entry(c, entry(self->vm, level), was);
+	set_entry(c, e, was);
 	return refused == !(kind->allowed >> bits & 1);
 }
 
