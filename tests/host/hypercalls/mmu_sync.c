@@ -71,14 +71,13 @@ static bool is_sure(const struct kind *kind, uint32_t error)
 }
 
 /* One access; what is below is there, and accessed and dirty already or not. */
-static bool is_as_told(FIXTURE_DATA(own) *self, int level, const struct kind *kind, unsigned int bits,
-		       uint64_t flags)
+static bool is_as_told(struct vm *vm, struct cpu *c, int level, const struct kind *kind,
+		       unsigned int bits, uint64_t flags)
 {
 	uint32_t error = (bits & 1 ? ERROR_U : 0) | (bits & 2 ? ERROR_W : 0) |
 			 (bits & 4 ? ERROR_I : 0);
 	const uint64_t page = GPA_DATA | PTE_P | PTE_W | PTE_U;
-	struct cpu *c = self->cpu;
-	uint64_t *leaf = entry(self->vm, 1), *e = entry(self->vm, level);
+	uint64_t *leaf = entry(vm, 1), *e = entry(vm, level);
 	uint64_t was = level == 1 ? page : *e & ~(PTE_A | PTE_D);
 	bool refused;
 
@@ -95,15 +94,17 @@ static bool is_as_told(FIXTURE_DATA(own) *self, int level, const struct kind *ki
 
 TEST_F(own, every_access_at_every_level)
 {
+	struct vm *vm = self->vm;
+	struct cpu *c = self->cpu;
 	unsigned int i, bits;
 	int level;
 
 	for (level = 1; level <= 4; level++)
 		for (i = 0; i < ARRAY_SIZE(kinds); i++)
 			for (bits = 0; bits < 8; bits++) {
-				EXPECT_TRUE(is_as_told(self, level, &kinds[i], bits, 0))
+				EXPECT_TRUE(is_as_told(vm, c, level, &kinds[i], bits, 0))
 					TH_LOG("level %d, kind %u, access %u", level, i, bits);
-				EXPECT_TRUE(is_as_told(self, level, &kinds[i], bits,
+				EXPECT_TRUE(is_as_told(vm, c, level, &kinds[i], bits,
 						       PTE_A | PTE_D))
 					TH_LOG("level %d, kind %u, access %u, used before",
 					       level, i, bits);
