@@ -116,13 +116,28 @@ pairs_hold() {
 	done <"$names" | grep .
 }
 
-# README's rows are some of the report's, for an operation the columns pv, xen, trap and qemu.
+# figures REPORT COLUMN COLUMN: for each row the two, after the report's name.
+figures() {
+	awk -F ' *[|] *' -v report="$1" -v one="$2" -v two="$3" '
+		$2 == "operation" { delete at; for (i = 3; i < NF; i++) at[$i] = i; next }
+		one in at && two in at { print report, $at[one], $at[two] }' "Documentation/bench/$1.md"
+}
+
+# README's rows are some of the reports', for an operation the columns pv, xen, trap and qemu.
 figures_hold() {
-	awk -F ' *[|] *' '$4 ~ /^[0-9.]+$/ { print $4, $9, $5, $11 }' \
-		Documentation/bench/report.md >"$names"
+	{
+		figures own-mmu pv xen
+		figures report trap qemu
+	} >"$names"
 	awk -F ' *[|] *' '
 		NR == FNR { known[$0]; next }
-		$3 ~ /^[0-9.]+$/ { n++; if (!($3 " " $4 " " $5 " " $6 in known)) { print; bad = 1 } }
+		$3 ~ /^[0-9.]+$/ {
+			n++
+			if (!("own-mmu " $3 " " $4 in known) || !("report " $5 " " $6 in known)) {
+				print
+				bad = 1
+			}
+		}
 		END { exit bad || n < 5 }' "$names" README.md
 }
 
