@@ -83,6 +83,12 @@ static bool is_as_told(struct vm *vm, struct cpu *c, int level, const struct kin
 
 	if ((bits & 6) == 6 || !is_sure(kind, error))
 		return true;
+	if (flags) {
+		/* The monitor has the tables, and keeps them when rights are taken. */
+		set_entry(c, e, was | flags);
+		*leaf = page | flags;
+		sync_address(c, VA, ERROR_U);
+	}
 	set_entry(c, leaf, 0);
 	set_entry(c, e, (was & ~kind->taken) | kind->given | flags);
 	if (level > 1)
