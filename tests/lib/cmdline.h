@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The first line of a file, without its end; empty if there is none. */
@@ -29,6 +30,15 @@ static inline bool cmdline_has(const char *word)
 	char args[4096];
 
 	return strstr(first_line("/proc/cmdline", args, sizeof(args)), word);
+}
+
+/* The number behind a word of the kernel's command line, such as "ring1_test.seed=". */
+static inline unsigned long long cmdline_number(const char *word, unsigned long long otherwise)
+{
+	char args[4096];
+	const char *at = strstr(first_line("/proc/cmdline", args, sizeof(args)), word);
+
+	return at ? strtoull(at + strlen(word), NULL, 0) : otherwise;
 }
 
 #endif /* TEST_CMDLINE_H */

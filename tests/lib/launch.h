@@ -65,14 +65,29 @@ FIXTURE_TEARDOWN(run)
 	}
 }
 
+#define MAX_ARGUMENTS	24
+
+/* Of `ring1 run`. Return how many. */
+static inline int arguments(char *argv[MAX_ARGUMENTS], const char *kernel, char *const *options)
+{
+	int argc = 0;
+
+	argv[argc++] = "ring1";
+	argv[argc++] = "run";
+	argv[argc++] = "--kernel";
+	argv[argc++] = (char *)kernel;
+	while (*options)
+		argv[argc++] = *options++;
+	argv[argc] = NULL;
+	return argc;
+}
+
 static inline void exec_ring1(const char *kernel, char *const *options)
 {
 	const char *ring1 = getenv("RING1") ?: "ring1";
-	char *argv[24] = { "ring1", "run", "--kernel", (char *)kernel };
-	int i;
+	char *argv[MAX_ARGUMENTS];
 
-	for (i = 0; options[i]; i++)
-		argv[4 + i] = options[i];
+	arguments(argv, kernel, options);
 	execvp(ring1, argv);
 	_exit(99);
 }
@@ -87,7 +102,9 @@ static inline void becomes(int fd, int standard_fd)
 		_exit(98);
 }
 
-static inline pid_t start(LAUNCH *self, char *const *options)
+/* Runs child(), which does not return, with pipes of ours for standard input, output, error. */
+static inline pid_t start_as(LAUNCH *self, void (*child)(const char *, char *const *),
+			     char *const *options)
 {
 	int in[2], out[2], err[2];
 
@@ -98,7 +115,7 @@ static inline pid_t start(LAUNCH *self, char *const *options)
 		becomes(in[0], STDIN_FILENO);
 		becomes(out[1], STDOUT_FILENO);
 		becomes(err[1], STDERR_FILENO);
-		exec_ring1(self->kernel, options);
+		child(self->kernel, options);
 	}
 	close(in[0]);
 	close(out[1]);
@@ -107,6 +124,11 @@ static inline pid_t start(LAUNCH *self, char *const *options)
 	self->out = out[0];
 	self->err = err[0];
 	return self->pid;
+}
+
+static inline pid_t start(LAUNCH *self, char *const *options)
+{
+	return start_as(self, exec_ring1, options);
 }
 
 /* A guest kernel, in so much memory; with the rig's initrd it has a shell on COM1. */

@@ -20,11 +20,7 @@ static char line[256];
 /* 0, 1, or -1 where the command line does not tell. */
 static int expected_ring(void)
 {
-	static char args[4096];
-	const char *arg = strstr(first_line("/proc/cmdline", args, sizeof(args)),
-				 "ring1_test.ring=");
-
-	return arg ? atoi(arg + strlen("ring1_test.ring=")) : -1;
+	return cmdline_number("ring1_test.ring=", -1);
 }
 
 static const char *expected_abi(void)

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <sys/ptrace.h>
 
+#include "cmdline.h"
 #include "launch.h"
 #include "leaks.h"
 
@@ -32,15 +33,7 @@ FIXTURE(life)
 /* Of the host's command line, or the time. */
 static uint64_t seed(void)
 {
-	char line[4096] = "", *at;
-	FILE *f = fopen("/proc/cmdline", "re");
-
-	if (f && !fgets(line, sizeof(line), f))
-		line[0] = '\0';
-	if (f)
-		fclose(f);
-	at = strstr(line, "life.seed=");
-	return at ? strtoull(at + 10, NULL, 0) : (uint64_t)time(NULL);
+	return cmdline_number("life.seed=", time(NULL));
 }
 
 static int module_uses(void)

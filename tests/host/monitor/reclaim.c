@@ -717,34 +717,24 @@ int sandbox_enter(void)
 	return pthread_create(&thread, NULL, storm, NULL) ? fail("no thread") : 0;
 }
 
-/* As start() of launch.h does, but in this program. */
+/* In the child: the launcher's own code, in this program. */
+static void run_here(const char *kernel, char *const *options)
+{
+	char *argv[MAX_ARGUMENTS];
+	int argc = arguments(argv, kernel, options);
+
+	if (!join_group(GROUP))
+		_exit(97);
+	/* The harness has read options of its own. */
+	optind = 1;
+	_exit(run_main(argc - 1, argv + 1));
+}
+
 static bool start_here(LAUNCH *self, char *initrd)
 {
-	char *const *options = OPTIONS("run", "--kernel", "/ring1/bzImage", "--initrd", initrd,
-				       "--mem", MEM_OPTION, "--cpus", "4", "--append",
-				       "console=ttyS0 quiet");
-	int in[2], out[2], err[2];
-
-	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
-		return false;
-	self->pid = fork();
-	if (!self->pid) {
-		becomes(in[0], STDIN_FILENO);
-		becomes(out[1], STDOUT_FILENO);
-		becomes(err[1], STDERR_FILENO);
-		if (!join_group(GROUP))
-			_exit(97);
-		/* The harness has read options of its own. */
-		optind = 1;
-		_exit(run_main(11, (char **)options));
-	}
-	close(in[0]);
-	close(out[1]);
-	close(err[1]);
-	self->in = in[1];
-	self->out = out[0];
-	self->err = err[0];
-	return self->pid > 0;
+	snprintf(self->kernel, sizeof(self->kernel), "/ring1/bzImage");
+	return start_as(self, run_here, DO("console=ttyS0 quiet", "--initrd", initrd, "--mem",
+					   MEM_OPTION, "--cpus", "4")) > 0;
 }
 
 static void *shared_memory(size_t size)
@@ -755,14 +745,6 @@ static void *shared_memory(size_t size)
 		return NULL;
 	/* So that it is this process's, and not the group's. */
 	return memset(p, 0, size);
-}
-
-static unsigned long option(const char *name, unsigned long otherwise)
-{
-	static char args[4096];
-	const char *arg = strstr(first_line("/proc/cmdline", args, sizeof(args)), name);
-
-	return arg ? strtoul(arg + strlen(name), NULL, 10) : otherwise;
 }
 
 /* Also reads what the guest says, and ends when it has nothing more to say. */
@@ -782,7 +764,7 @@ static bool wait_until(LAUNCH *self, double end)
 static void weather(struct __test_metadata *_metadata, LAUNCH *self, bool by_ring)
 {
 	/* Two tests share the time. */
-	unsigned long seconds = option("ring1_test.minutes=", 0) * 60 / 2;
+	unsigned long seconds = cmdline_number("ring1_test.minutes=", 0) * 60 / 2;
 	long before = number_in("/proc/vmstat", "pswpin"), swapped;
 	double begin = now(), ready;
 	char line[200];
@@ -798,7 +780,7 @@ static void weather(struct __test_metadata *_metadata, LAUNCH *self, bool by_rin
 	ASSERT_TRUE(control && copy && saved);
 	control->by_ring = by_ring;
 	control->swap = have_swap();
-	control->seed = option("ring1_test.seed=", time(NULL));
+	control->seed = cmdline_number("ring1_test.seed=", time(NULL));
 	ASSERT_TRUE(make_group(GROUP));
 	snprintf(line, sizeof(line), "mkdir -p tree && cp /proc/%d/exe tree/checker", getpid());
 	ASSERT_EQ(0, system(line));
