@@ -416,7 +416,7 @@ static void finish_exit(struct vcpu_ring1 *v)
 	trace_ring1_exit(vcpu->vcpu_id, vector, v->exit.error, kvm_rip_read(vcpu), v->user);
 }
 
-static __fast bool is_host_interrupt(const struct vcpu_ring1 *v, u64 vector)
+static bool is_host_interrupt(const struct vcpu_ring1 *v, u64 vector)
 {
 	return vector >= FIRST_EXTERNAL_VECTOR && vector <= 255 &&
 	       !(vector == IA32_SYSCALL_VECTOR && v->conf->int80);
@@ -491,7 +491,8 @@ static __fast bool answer(struct vcpu_ring1 *v)
 
 /*
  * Enter until there is an exit that the fast set does not answer, or one behind which the
- * vCPU must not enter again; that one is RING1_EXIT_HANDLED.
+ * vCPU must not enter again; that one is RING1_EXIT_HANDLED. Any code of the host's may
+ * run afterwards.
  */
 static noinline __fast void trips(struct vcpu_ring1 *v, bool may_reenter)
 {
@@ -505,10 +506,11 @@ static noinline __fast void trips(struct vcpu_ring1 *v, bool may_reenter)
 		resume_branch_tracking(s_cet);
 		end_trip(v);
 		if (!may_reenter || traced() || !answer(v))
-			return;
+			break;
 		++v->vcpu.stat.exits;
 		brief = true;
 	}
+	ring1_late_flush(v);
 }
 
 /*
@@ -580,7 +582,6 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	do {
 		trace_ring1_enter(vcpu->vcpu_id, kvm_rip_read(vcpu), v->user);
 		trips(v, may_reenter);
-		ring1_late_flush(v);
 		finish_exit(v);
 	} while (may_reenter && handle_and_reenter(v));
 

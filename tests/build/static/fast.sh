@@ -26,8 +26,6 @@ leaves='
 	_raw_spin_unlock_irqrestore
 	__SCT__preempt_schedule
 	_find_next_bit			computes
-	__sw_hweight32
-	memset
 	xa_find				walk an array without callbacks: the vCPUs of the VM
 	xa_find_after
 	cr4_read_shadow			read a variable
