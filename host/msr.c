@@ -49,7 +49,7 @@ __fast void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value)
 {
 	v->kernel_gs_base = value;
 	if (ring1_is_pv(v) && !v->user)
-		WRITE_ONCE(v->shared->user_gs, value);
+		WRITE_ONCE(ring1_shared_to_write(v)->user_gs, value);
 }
 
 int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)

@@ -99,7 +99,7 @@ void ring1_regs_set_vif(struct vcpu_ring1 *v, bool on)
 	if (v->user)
 		return;
 	if (ring1_is_pv(v))
-		WRITE_ONCE(v->shared->vif, on ? X86_EFLAGS_IF : 0);
+		WRITE_ONCE(ring1_shared_to_write(v)->vif, on ? X86_EFLAGS_IF : 0);
 	else
 		v->vif = on;
 }
@@ -140,9 +140,9 @@ __fast void ring1_regs_to_kernel(struct vcpu_ring1 *v)
 		return;
 	v->user = false;
 	if (ring1_is_pv(v)) {
-		WRITE_ONCE(v->shared->user_gs, v->gs_base);
+		WRITE_ONCE(ring1_shared_to_write(v)->user_gs, v->gs_base);
 		v->gs_base = v->setup.kernel_gs;
-		WRITE_ONCE(v->shared->vif, 0);
+		WRITE_ONCE(ring1_shared_to_write(v)->vif, 0);
 	}
 }
 

@@ -185,6 +185,7 @@ struct vcpu_ring1 {
 	struct ring1_vcpu_page	*shared;	/* NULL in trap mode */
 	struct page		*shared_page;
 	gfn_t			shared_gfn;
+	bool			shared_written;	/* since the log of dirty pages had it */
 	struct ring1_setup	setup;		/* copied once */
 
 	u64			stat[RING1_NR_STATS];
@@ -216,6 +217,13 @@ static __always_inline u16 ring1_read_ldt(void)
 
 static inline bool ring1_is_pv(const struct vcpu_ring1 *v)
 {
+	return v->shared;
+}
+
+/* A PV vCPU's shared page, to be written: the log of dirty pages is to have it. */
+static __always_inline struct ring1_vcpu_page *ring1_shared_to_write(struct vcpu_ring1 *v)
+{
+	v->shared_written = true;
 	return v->shared;
 }
 
@@ -303,6 +311,7 @@ void ring1_regs_to_kernel(struct vcpu_ring1 *v);
 /* pv.c */
 int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa);
 void ring1_pv_stop(struct vcpu_ring1 *v);
+void ring1_pv_put(struct vcpu_ring1 *v);
 void ring1_pv_leave(struct vcpu_ring1 *v);
 const struct ring1_restart_range *ring1_pv_restart_range(struct vcpu_ring1 *v);
 void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_restart_range *range);

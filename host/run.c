@@ -105,6 +105,8 @@ static void prepare_run(struct vcpu_ring1 *v)
 			     ring1_paging_features() & RING1_FEATURE_BOUNCE_PF;
 	v->conf->dr7 = safe_dr7(&v->vcpu, v->dr7);
 	v->conf->debug = !!(v->conf->dr7 & DR7_BP_EN_MASK);
+	/* By the guest and the switcher. */
+	v->shared_written = true;
 }
 
 /*

@@ -253,4 +253,5 @@ void ring1_vcpu_put(struct kvm_vcpu *vcpu)
 		local_irq_restore(flags);
 		v->pge_off = false;
 	}
+	ring1_pv_put(v);
 }
