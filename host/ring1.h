@@ -200,6 +200,14 @@ struct vcpu_ring1 {
 #define RING1_LOADED_CR4	(X86_CR4_PGE | X86_CR4_TSD | X86_CR4_PCE)
 
 /*
+ * What kvm.ko would tell guests of, and is not there: CPUID that faults, as CPUID does not
+ * exit; TSX_CTRL; and SPEC_CTRL, which is the host's (cpuid.c), so that a guest which was told
+ * of enhanced IBRS would take itself for protected by a write that fails.
+ */
+#define RING1_HIDDEN_PLATFORM_INFO	MSR_PLATFORM_INFO_CPUID_FAULT
+#define RING1_HIDDEN_CAPABILITIES	(ARCH_CAP_IBRS_ALL | ARCH_CAP_TSX_CTRL_MSR)
+
+/*
  * A function of the fast set, see run.c: not probed, and in a section of its own, which a
  * test reads. Kbuild turns function tracing off.
  */

@@ -88,6 +88,8 @@ int ring1_vcpu_create(struct kvm_vcpu *vcpu)
 	v->roots = v->region.page[RING1_PG_ROOTS];
 	INIT_LIST_HEAD(&v->tops);
 	ring1_desc_init(v);
+	vcpu->arch.msr_platform_info &= ~RING1_HIDDEN_PLATFORM_INFO;
+	vcpu->arch.arch_capabilities &= ~RING1_HIDDEN_CAPABILITIES;
 	v->kvm_root = INVALID_PAGE;
 	v->root_stale = true;
 	/*
