@@ -41,6 +41,7 @@ void ring1_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
 	vcpu->arch.cr0 = cr0;
 }
 
+/* TSD goes into the processor's CR4 at the next enter (run.c), no other bit does. */
 bool ring1_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4)
 {
 	return !(cr4 & (X86_CR4_LA57 | X86_CR4_PCIDE | X86_CR4_PKE | X86_CR4_VMXE));
