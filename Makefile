@@ -169,6 +169,8 @@ check-abi: guest modules launcher tests version1
 	$(rig)/judge/run-tests tests/batches/abi
 
 check-qemu: guest modules launcher tests qemu
+	$(rig)/build/need-packages e2fsprogs
+	$(rig)/build/grub-disk
 	$(rig)/judge/run-tests tests/batches/qemu
 
 # The test has 5 minutes, times TEST_SLOWNESS.

@@ -20,7 +20,7 @@
 
 #define QEMU		FIXTURE_DATA(qemu)
 #define LIMIT		3600		/* that of the batch is less */
-#define PATIENCE	300		/* seconds for anything that is waited for */
+#define PATIENCE	200		/* seconds for what is waited for, if a test has no other */
 #define PROMPT		"guest# "
 #define TEXT_MAX	(256 * 1024)
 #define LINE_MAX_QMP	(64 * 1024)
@@ -40,6 +40,7 @@ FIXTURE(qemu)
 	size_t line_len;
 	size_t line_next;
 	int commands;
+	int patience;
 };
 
 /* The paths that QEMU was built for lead into the shared folder. */
@@ -68,6 +69,7 @@ FIXTURE_SETUP(qemu)
 	self->text = calloc(1, TEXT_MAX + 1);
 	self->line = calloc(1, LINE_MAX_QMP + 1);
 	self->said = memfd_create("said", 0);
+	self->patience = PATIENCE;
 	self->qmp = -1;
 	self->console = -1;
 	self->gdb = -1;
@@ -101,7 +103,7 @@ static inline void print_comment(const char *title, const char *text)
 	printf("# %s:\n", title);
 	for (; *text; text = *end ? end + 1 : end) {
 		end = text + strcspn(text, "\r\n");
-		if (end != text && strncmp(text, "XMM", 3) && strncmp(text, "FPR", 3))
+		if (end != text && strncmp(text, "FPR", 3) && strncmp(text + 1, "MM", 2))
 			printf("#   %.*s\n", (int)(end - text), text);
 	}
 	fflush(stdout);
@@ -161,8 +163,8 @@ static inline bool read_console(QEMU *self, double until)
 	if (left <= 0 || poll(p, 2, left * 1000 + 1) <= 0 || self->len == TEXT_MAX)
 		return false;
 	if (!p[0].revents)
-		return read_line(self, until) &&
-		       (!strstr(self->line, "\"STOP\"") || !strstr(all_said(self), "internal error"));
+		return read_line(self, until) && (!strstr(self->line, "\"STOP\"") ||
+						  !strstr(all_said(self), "internal error"));
 	n = read(self->console, self->text + self->len, TEXT_MAX - self->len);
 	if (n <= 0)
 		return false;
@@ -178,7 +180,7 @@ static inline bool read_console(QEMU *self, double until)
 /* The answer to a command is in self->line; events on the way are dropped. */
 static inline bool qmp(QEMU *self, const char *format, ...)
 {
-	double until = seconds() + PATIENCE;
+	double until = seconds() + self->patience;
 	char command[1024];
 	va_list args;
 
@@ -234,7 +236,7 @@ static inline bool hmp_silent(QEMU *self, const char *command)
 
 static inline bool wait_for_event(QEMU *self, const char *name)
 {
-	double until = seconds() + PATIENCE;
+	double until = seconds() + self->patience;
 
 	while (read_line(self, until)) {
 		if (strstr(self->line, "\"event\"") && strstr(self->line, name))
@@ -260,7 +262,7 @@ static inline void explain(QEMU *self)
 /* The text, on the console, behind what was waited for before. */
 static inline bool wait_for(QEMU *self, const char *text)
 {
-	double until = seconds() + PATIENCE;
+	double until = seconds() + self->patience;
 	char *found;
 
 	while (!(found = strstr(self->text + self->mark, text))) {
@@ -351,7 +353,7 @@ static inline bool start(QEMU *self, char *const *options)
 	self->qmp = pairs[0][0];
 	self->console = pairs[1][0];
 	self->gdb = pairs[2][0];
-	if (!read_line(self, seconds() + PATIENCE)) {
+	if (!read_line(self, seconds() + self->patience)) {
 		print_comment("QEMU said", all_said(self));
 		return false;
 	}
@@ -402,7 +404,7 @@ static inline void print_exits(QEMU *self, const char *when)
 /* QEMU's exit status when it has ended by itself, or -1; -signal if by that. */
 static inline int finish(QEMU *self)
 {
-	double until = seconds() + PATIENCE;
+	double until = seconds() + self->patience;
 	int status;
 
 	while (!waitpid(self->pid, &status, WNOHANG)) {
