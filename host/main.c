@@ -56,6 +56,7 @@ static void cache_reg(struct kvm_vcpu *vcpu, enum kvm_reg reg)
 
 static int vcpu_pre_run(struct kvm_vcpu *vcpu)
 {
+	ring1_regs_write(to_ring1(vcpu));
 	return 1;
 }
 

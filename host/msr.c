@@ -42,14 +42,7 @@ static u64 get_kernel_gs_base(struct vcpu_ring1 *v)
 {
 	if (!ring1_is_pv(v))
 		return v->kernel_gs_base;
-	return v->user ? v->setup.kernel_gs : READ_ONCE(v->shared->user_gs);
-}
-
-__fast void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value)
-{
-	v->kernel_gs_base = value;
-	if (ring1_is_pv(v) && !v->user)
-		WRITE_ONCE(ring1_shared_to_write(v)->user_gs, value);
+	return v->user ? v->setup.kernel_gs : ring1_regs_user_gs(v);
 }
 
 int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
@@ -57,6 +50,10 @@ int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u64 *plain = plain_msr(v, msr->index);
 
+	if (msr->index == MSR_CSTAR && msr->host_initiated && ring1_is_pv(v)) {
+		msr->data = ring1_save(v);
+		return 0;
+	}
 	if (plain) {
 		if (msr->index == MSR_FS_BASE)
 			ring1_segments_sync(v);
@@ -94,6 +91,8 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u64 *plain = plain_msr(v, msr->index);
 
+	if (msr->index == MSR_CSTAR && msr->host_initiated)
+		return ring1_restore(vcpu, msr->data);
 	if (plain) {
 		if (msr->index == MSR_FS_BASE)
 			ring1_segments_claim(v);
@@ -103,7 +102,7 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 
 	switch (msr->index) {
 	case MSR_KERNEL_GS_BASE:
-		ring1_msr_set_kernel_gs_base(v, msr->data);
+		ring1_regs_set_user_gs(v, msr->data);
 		return 0;
 	case MSR_IA32_SPEC_CTRL:
 		/* SPEC_CTRL is hidden from the guest, whose system calls would all exit. */

@@ -307,6 +307,7 @@ void ring1_root_evict(struct vcpu_ring1 *v, struct ring1_mmu *mmu);
 void ring1_root_drop(struct vcpu_ring1 *v, struct ring1_mmu *mmu);
 void ring1_root_flush(struct vcpu_ring1 *v, struct ring1_mmu *mmu);
 int ring1_root_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns);
+bool ring1_root_registered(struct kvm *kvm, u64 *kernel_root, u64 *live, u64 *nr_gfns);
 void ring1_root_unregister(struct vcpu_ring1 *v);
 void ring1_root_free(struct kvm *kvm);
 

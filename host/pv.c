@@ -61,40 +61,33 @@ static struct page *pin_guest_page(struct kvm_vcpu *vcpu, gfn_t gfn)
  * ring1_pv_start - make a vCPU a PV vCPU, or give it another page and setup
  * @vcpu:	vCPU that is not in the guest
  * @gpa:	of its struct ring1_vcpu_page
+ * @setup:	what it registers
  *
+ * Context: kvm->srcu held; may sleep.
  * Return: 0; -EINVAL or -EFAULT, and nothing has changed.
  */
-int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa)
+int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa, const struct ring1_setup *setup)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	struct ring1_vcpu_page *shared;
-	struct ring1_setup setup;
 	struct page *pinned;
 
-	if (offset_in_page(gpa))
+	if (offset_in_page(gpa) || !setup_valid(vcpu, setup))
 		return -EINVAL;
-	pinned = pin_guest_page(vcpu, gpa_to_gfn(gpa));
+	pinned = gpa >> RING1_SHARED_BITS ? NULL : pin_guest_page(vcpu, gpa_to_gfn(gpa));
 	if (!pinned)
 		return -EFAULT;
-	shared = page_address(pinned);
-	memcpy(&setup, &shared->setup, sizeof(setup));
-	if (!setup_valid(vcpu, &setup)) {
-		unpin_user_page(pinned);
-		return -EINVAL;
-	}
 
 	ring1_pv_stop(v);
-	v->setup = setup;
+	v->setup = *setup;
 	v->shared_page = pinned;
 	v->shared_gfn = gpa_to_gfn(gpa);
-	v->shared = shared;
-	v->conf->kernel_gs = setup.kernel_gs;
-	v->conf->entry_user = setup.entry_user;
-	v->conf->entry_syscall64 = setup.entry_syscall64;
-	v->conf->entry_syscall32 = setup.entry_syscall32;
-	v->conf->entry_sysenter32 = setup.entry_sysenter32;
+	v->shared = page_address(pinned);
+	v->conf->kernel_gs = setup->kernel_gs;
+	v->conf->entry_user = setup->entry_user;
+	v->conf->entry_syscall64 = setup->entry_syscall64;
+	v->conf->entry_syscall32 = setup->entry_syscall32;
+	v->conf->entry_sysenter32 = setup->entry_sysenter32;
 	ring1_region_share(&v->region, pinned);
-	v->gs_base = setup.kernel_gs;
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	return 0;
 }
@@ -111,6 +104,7 @@ void ring1_pv_stop(struct vcpu_ring1 *v)
 		return;
 	v->vif = ring1_regs_get_vif(v);
 	v->kernel_gs_base = v->user ? v->setup.kernel_gs : ring1_regs_user_gs(v);
+	v->unwritten = 0;
 	v->shared = NULL;
 	ring1_region_share(&v->region, NULL);
 	kvm_vcpu_mark_page_dirty(&v->vcpu, v->shared_gfn);

@@ -92,17 +92,50 @@ __fast bool ring1_regs_get_vif(struct vcpu_ring1 *v)
 	/* A trap guest's IRETQ to ring 3 does not trap. */
 	if (v->user)
 		return true;
-	return ring1_is_pv(v) ? READ_ONCE(v->shared->vif) & X86_EFLAGS_IF : v->vif;
+	if (ring1_is_pv(v) && !(v->unwritten & RING1_UNWRITTEN_VIF))
+		return READ_ONCE(v->shared->vif) & X86_EFLAGS_IF;
+	return v->vif;
 }
 
 void ring1_regs_set_vif(struct vcpu_ring1 *v, bool on)
 {
 	if (v->user)
 		return;
+	v->vif = on;
 	if (ring1_is_pv(v))
-		WRITE_ONCE(ring1_shared_to_write(v)->vif, on ? X86_EFLAGS_IF : 0);
-	else
-		v->vif = on;
+		v->unwritten |= RING1_UNWRITTEN_VIF;
+	if (v->vcpu.wants_to_run)
+		ring1_regs_write(v);
+}
+
+/**
+ * ring1_regs_set_user_gs - set the GS base that the kernel's SWAPGS would bring
+ * @v:		vCPU
+ * @base:	canonical
+ */
+__fast void ring1_regs_set_user_gs(struct vcpu_ring1 *v, u64 base)
+{
+	v->kernel_gs_base = base;
+	if (ring1_is_pv(v) && !v->user)
+		v->unwritten |= RING1_UNWRITTEN_GS;
+	if (v->vcpu.wants_to_run)
+		ring1_regs_write(v);
+}
+
+/**
+ * ring1_regs_write - bring a PV vCPU's shared page in step with its registers
+ * @v:	vCPU in KVM_RUN
+ *
+ * What a VMM sets waits for that: while it loads another state of the VM, the page may be
+ * any memory of that one.
+ */
+__fast void ring1_regs_write(struct vcpu_ring1 *v)
+{
+	if (v->unwritten & RING1_UNWRITTEN_VIF)
+		WRITE_ONCE(ring1_shared_to_write(v)->vif, v->vif ? X86_EFLAGS_IF : 0);
+	if (v->unwritten & RING1_UNWRITTEN_GS)
+		WRITE_ONCE(ring1_shared_to_write(v)->user_gs, v->kernel_gs_base);
+	v->unwritten = 0;
 }
 
 /**
@@ -113,7 +146,8 @@ void ring1_regs_set_vif(struct vcpu_ring1 *v, bool on)
  */
 u64 ring1_regs_user_gs(struct vcpu_ring1 *v)
 {
-	u64 gs = READ_ONCE(v->shared->user_gs);
+	u64 gs = v->unwritten & RING1_UNWRITTEN_GS ? v->kernel_gs_base :
+						     READ_ONCE(v->shared->user_gs);
 
 	return is_noncanonical_msr_address(gs, &v->vcpu) ? 0 : gs;
 }

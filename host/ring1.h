@@ -186,6 +186,7 @@ struct vcpu_ring1 {
 	struct ring1_vcpu_page	*shared;	/* NULL in trap mode */
 	struct page		*shared_page;
 	gfn_t			shared_gfn;
+	u8			unwritten;	/* of it: RING1_UNWRITTEN_* */
 	bool			shared_written;	/* since the log of dirty pages had it */
 	struct ring1_setup	setup;		/* copied once */
 
@@ -230,6 +231,10 @@ static __always_inline u16 ring1_read_ldt(void)
 	asm volatile("sldt %0" : "=g" (ldt));
 	return ldt;
 }
+
+/* What the registers have and a PV vCPU's shared page has not yet. */
+#define RING1_UNWRITTEN_VIF	1	/* vif */
+#define RING1_UNWRITTEN_GS	2	/* kernel_gs_base, as user_gs */
 
 static inline bool ring1_is_pv(const struct vcpu_ring1 *v)
 {
@@ -321,11 +326,16 @@ void ring1_set_dr7(struct kvm_vcpu *vcpu, unsigned long value);
 bool ring1_regs_get_vif(struct vcpu_ring1 *v);
 void ring1_regs_set_vif(struct vcpu_ring1 *v, bool on);
 u64 ring1_regs_user_gs(struct vcpu_ring1 *v);
+void ring1_regs_set_user_gs(struct vcpu_ring1 *v, u64 base);
+void ring1_regs_write(struct vcpu_ring1 *v);
 void ring1_regs_to_user(struct vcpu_ring1 *v);
 void ring1_regs_to_kernel(struct vcpu_ring1 *v);
 
 /* pv.c */
-int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa);
+/* Address bits of a shared page: so that save.c has room for a mark. */
+#define RING1_SHARED_BITS	44
+
+int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa, const struct ring1_setup *setup);
 void ring1_pv_stop(struct vcpu_ring1 *v);
 void ring1_pv_put(struct vcpu_ring1 *v);
 void ring1_pv_leave(struct vcpu_ring1 *v);
@@ -354,13 +364,6 @@ void ring1_vcpu_put(struct kvm_vcpu *vcpu);
 void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu);
 int ring1_vcpu_load_tsc_aux(struct vcpu_ring1 *v);
 int ring1_vcpu_uret_init(void);
-
-/* msr.c */
-int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
-int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
-void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value);
-int ring1_get_feature_msr(u32 index, u64 *data);
-bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
 
 /* event.c */
 void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected);
@@ -406,6 +409,16 @@ long ring1_paging_sync_fast(struct kvm_vcpu *vcpu, u32 nr, u64 addr, u32 access)
 long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root);
 long ring1_paging_write_cr3(struct kvm_vcpu *vcpu, u64 value);
 long ring1_paging_write_cr3_fast(struct kvm_vcpu *vcpu, u64 value);
+
+/* save.c */
+u64 ring1_save(struct vcpu_ring1 *v);
+int ring1_restore(struct kvm_vcpu *vcpu, u64 cstar);
+
+/* msr.c */
+int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
+int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
+int ring1_get_feature_msr(u32 index, u64 *data);
+bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
 
 /* emulate.c */
 int ring1_emulate(struct kvm_vcpu *vcpu);

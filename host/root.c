@@ -562,6 +562,33 @@ out:
 }
 
 /**
+ * ring1_root_registered - ask what ring1_root_register() was told
+ * @kvm:	the VM
+ * @kernel_root: out
+ * @live:	out
+ * @nr_gfns:	out
+ *
+ * Return: whether a kernel has registered.
+ */
+bool ring1_root_registered(struct kvm *kvm, u64 *kernel_root, u64 *live, u64 *nr_gfns)
+{
+	struct ring1_mmu *mmu = ring1_mmu_of(kvm);
+	bool r;
+
+	if (!mmu)
+		return false;
+	raw_spin_lock_irq(&mmu->lock);
+	r = mmu->kernel;
+	if (r) {
+		*kernel_root = (u64)mmu->kernel->gfn << PAGE_SHIFT;
+		*live = gfn_to_gpa(mmu->live_gfn);
+		*nr_gfns = mmu->nr_live;
+	}
+	raw_spin_unlock_irq(&mmu->lock);
+	return r;
+}
+
+/**
  * ring1_root_unregister - a vCPU is no PV vCPU any more
  * @v:		the vCPU
  *

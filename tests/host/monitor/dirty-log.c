@@ -302,11 +302,10 @@ static void check_shared_page(struct __test_metadata *_metadata, struct cpu *c)
 	c->regs.rsp = kernel_stack(c);
 	EXPECT_TRUE(page_is_logged(c));
 	EXPECT_FALSE(page_is_logged(c));
-	/* what the VMM writes there */
-	IOCTL(c->fd, KVM_SET_REGS, &c->regs);
-	EXPECT_TRUE(page_is_logged(c));
-	EXPECT_FALSE(page_is_logged(c));
+	/* what the VMM sets is written when the vCPU runs */
 	EXPECT_EQ(1, set_msr(c, 0xc0000102, 0x1234));	/* KERNEL_GS_BASE */
+	EXPECT_FALSE(page_is_logged(c));
+	EXPECT_EQ(STOPPED, go_kernel(c, code_stop));
 	EXPECT_EQ(0x1234, c->page->user_gs);
 	EXPECT_TRUE(page_is_logged(c));
 	/* who does not run writes nothing, and fills no ring of dirty pages */
