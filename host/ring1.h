@@ -24,13 +24,16 @@ struct ring1_region;
 struct ring1_root_slot;
 struct ring1_twin;
 
+/* In one VM of a process, or in all of them: what KVM_CAP_MAX_VCPUS promises. */
+#define RING1_NR_REGIONS	round_up(KVM_MAX_VCPUS, PTRS_PER_PMD)
+
 /**
  * struct ring1_mm - slot 256 of one VMM process
  * @list:	in the list of all (region.c)
  * @mm:		whose PGD holds the slot; counted
  * @vms:	VMs of the process
  * @pud:	table the PGD entry points to
- * @pmd:	table its first entry points to: one entry a region
+ * @pmd:	tables its first entries point to, side by side: one entry a region
  * @used:	regions that a vCPU has
  * @region:	all that there are, from the first on; those not in use are empty
  */
@@ -40,8 +43,8 @@ struct ring1_mm {
 	unsigned int		vms;
 	u64			*pud;
 	u64			*pmd;
-	DECLARE_BITMAP(used, PTRS_PER_PMD);
-	struct ring1_region	*region[PTRS_PER_PMD];
+	DECLARE_BITMAP(used, RING1_NR_REGIONS);
+	struct ring1_region	*region[RING1_NR_REGIONS];
 };
 
 /**
