@@ -7,6 +7,8 @@
 
 #include <asm/cpu.h>
 #include <asm/debugreg.h>
+#include <asm/svm.h>
+#include <asm/vmx.h>
 #include "irq.h"
 #include "x86.h"
 #include "ring1.h"
@@ -156,10 +158,11 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 			ring1_pv_leave(v);
 		return ring1_emulate_one(vcpu);
 	default:
-		/* The host has survived the machine check; what else gets here is a bug. */
-		WARN_ONCE((vector & 0xff) != X86_TRAP_MC,
-			  "kvm_ring1: vector %lld in the switcher, error %llx\n",
-			  vector & 0xff, v->exit.error);
+		/*
+		 * The host has survived the machine check; what else gets here is a bug, be it
+		 * the processor's: no reason to let a guest end hosts that panic_on_warn.
+		 */
+		ring1_assert((vector & 0xff) == X86_TRAP_MC);
 		return kill_guest(vcpu, "fault in the switcher", vector);
 	}
 }
@@ -172,15 +175,40 @@ int ring1_skip_emulated_instruction(struct kvm_vcpu *vcpu)
 	return kvm_emulate_instruction(vcpu, EMULTYPE_SKIP) ? 1 : 0;
 }
 
-/* For KVM's own tracepoints. */
+/*
+ * For kvm:kvm_exit, and `perf kvm stat`, which goes by the processor's vendor: the exit that
+ * SVM or VMX would have for it. SYSCALL is as with EFER.SCE taken away, an answered exit as
+ * a hypercall. The stack has another vector of a fault at enter, but ring 1 may write there.
+ */
 void ring1_get_exit_info(struct kvm_vcpu *vcpu, u32 *reason, u64 *info1, u64 *info2,
 			 u32 *intr_info, u32 *error_code)
 {
+	bool vmx = boot_cpu_data.x86_vendor == X86_VENDOR_INTEL;
 	struct vcpu_ring1 *v = to_ring1(vcpu);
+	u64 vector = v->exit.vector;
 
-	*reason = v->exit.vector;
-	*info1 = v->exit.error;
-	*info2 = v->fault_gva;
-	*intr_info = 0;
+	if (vector == RING1_EXIT_ABORT || vector == RING1_EXIT_NMI_PENDING)
+		vector = NMI_VECTOR;
+	else if (vector == RING1_EXIT_SYSCALL64 || vector == RING1_EXIT_SYSCALL32 ||
+		 vector == RING1_EXIT_SYSENTER)
+		vector = UD_VECTOR;
+	else if (vector == RING1_EXIT_ENTER_FAULT)
+		vector = GP_VECTOR;
+
 	*error_code = v->exit.error;
+	*info1 = vmx ? v->fault_gva : v->exit.error;
+	*info2 = vmx ? 0 : v->fault_gva;
+	*intr_info = INTR_INFO_VALID_MASK | (u8)vector;
+	if (vector == NMI_VECTOR) {
+		*reason = vmx ? EXIT_REASON_EXCEPTION_NMI : SVM_EXIT_NMI;
+		*intr_info |= INTR_TYPE_NMI_INTR;
+	} else if (vector < FIRST_EXTERNAL_VECTOR) {
+		*reason = vmx ? EXIT_REASON_EXCEPTION_NMI : SVM_EXIT_EXCP_BASE + vector;
+		*intr_info |= INTR_TYPE_HARD_EXCEPTION;
+	} else if (vector <= 255) {
+		*reason = vmx ? EXIT_REASON_EXTERNAL_INTERRUPT : SVM_EXIT_INTR;
+	} else {
+		*reason = vmx ? EXIT_REASON_VMCALL : SVM_EXIT_VMMCALL;
+		*intr_info = 0;
+	}
 }

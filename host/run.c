@@ -27,6 +27,7 @@
 #include <asm/tlbflush.h>
 #include "lapic.h"
 #include "pmu.h"
+#include "trace.h"
 #include "x86.h"
 #include "mitigations.h"
 #include "ring1.h"
@@ -414,6 +415,8 @@ static void finish_exit(struct vcpu_ring1 *v)
 		     (vector & 0xff) == X86_TRAP_MC))
 		handle_nmi_mc(v);
 	trace_ring1_exit(vcpu->vcpu_id, vector, v->exit.error, kvm_rip_read(vcpu), v->user);
+	trace_kvm_exit(vcpu, boot_cpu_data.x86_vendor == X86_VENDOR_INTEL ? KVM_ISA_VMX :
+		       KVM_ISA_SVM);
 }
 
 static bool is_host_interrupt(const struct vcpu_ring1 *v, u64 vector)
@@ -462,7 +465,8 @@ static __fast void end_trip(struct vcpu_ring1 *v)
 static __fast bool traced(void)
 {
 	return trace_ring1_enter_enabled() || trace_ring1_exit_enabled() ||
-	       trace_ring1_hypercall_enabled() || trace_ring1_inject_enabled();
+	       trace_ring1_hypercall_enabled() || trace_ring1_inject_enabled() ||
+	       trace_kvm_entry_enabled() || trace_kvm_exit_enabled();
 }
 
 /* An exit that the fast set knows all of; NMIs and #MC wait for the host. */
@@ -581,6 +585,7 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 
 	do {
 		trace_ring1_enter(vcpu->vcpu_id, kvm_rip_read(vcpu), v->user);
+		trace_kvm_entry(vcpu, run_flags & KVM_RUN_FORCE_IMMEDIATE_EXIT);
 		trips(v, may_reenter);
 		finish_exit(v);
 	} while (may_reenter && handle_and_reenter(v));

@@ -23,6 +23,12 @@
 #define TIF_NEED_FPU_LOAD	0
 #define KVM_HANDLING_NMI	1
 #define KVM_HANDLING_IRQ	2
+#define KVM_ISA_VMX		1
+#define KVM_ISA_SVM		2
+#define trace_kvm_entry(vcpu, immediate)	((void)(vcpu))
+#define trace_kvm_exit(vcpu, isa)		((void)(isa))
+#define trace_kvm_entry_enabled()		false
+#define trace_kvm_exit_enabled()		fake.traced
 
 struct pt_regs_mc {
 	unsigned long cs, ip, flags;
