@@ -379,6 +379,11 @@ int ring1_emulate(struct kvm_vcpu *vcpu)
 		requeue(vcpu);
 		return 1;
 	}
+	/* MOV to or from a debug register that the VMM guards. */
+	if (class == INSN_KVM && vcpu->arch.emulate_ctxt->opcode_len == 2 &&
+	    (vcpu->arch.emulate_ctxt->b & ~2) == 0x21 && v->dr7 & DR7_GD &&
+	    vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP)
+		return ring1_regs_report_debug(vcpu, DR6_BD);
 	/* A selector. KVM finds its descriptor in the guest's table, the hardware not. */
 	if (v->exit.vector == GP_VECTOR && v->exit.error)
 		ring1_trap_sync_desc(v);

@@ -36,14 +36,8 @@ static int handle_debug(struct kvm_vcpu *vcpu)
 {
 	unsigned long dr6 = to_ring1(vcpu)->exit.dr6;
 
-	if (vcpu->guest_debug & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP)) {
-		vcpu->run->exit_reason = KVM_EXIT_DEBUG;
-		vcpu->run->debug.arch.dr6 = dr6 | DR6_ACTIVE_LOW;
-		vcpu->run->debug.arch.dr7 = vcpu->arch.dr7;
-		vcpu->run->debug.arch.pc = kvm_get_linear_rip(vcpu);
-		vcpu->run->debug.arch.exception = DB_VECTOR;
-		return 0;
-	}
+	if (vcpu->guest_debug & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
+		return ring1_regs_report_debug(vcpu, dr6);
 	/* The payload has DR6's polarity turned round where it is active low. */
 	kvm_queue_exception_p(vcpu, DB_VECTOR, dr6 ^ DR6_ACTIVE_LOW);
 	return 1;

@@ -297,6 +297,7 @@ unsigned long ring1_get_rflags(struct kvm_vcpu *vcpu);
 void ring1_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
 bool ring1_get_if_flag(struct kvm_vcpu *vcpu);
 void ring1_set_dr7(struct kvm_vcpu *vcpu, unsigned long value);
+int ring1_regs_report_debug(struct kvm_vcpu *vcpu, unsigned long dr6);
 bool ring1_regs_get_vif(struct vcpu_ring1 *v);
 void ring1_regs_set_vif(struct vcpu_ring1 *v, bool on);
 u64 ring1_regs_user_gs(struct vcpu_ring1 *v);

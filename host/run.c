@@ -63,12 +63,13 @@ static __fast u16 hardware_cs(const struct vcpu_ring1 *v)
 
 /*
  * The guest's DR7, without breakpoints on addresses in slot 256: those would fire
- * in the switcher.
+ * in the switcher. With GD its own MOV DR7 would fault; the guest's do anyway.
  */
 static u64 safe_dr7(const struct kvm_vcpu *vcpu, u64 dr7)
 {
 	int i;
 
+	dr7 &= ~DR7_GD;
 	if (likely(!(dr7 & DR7_BP_EN_MASK)))
 		return dr7;
 	for (i = 0; i < KVM_NR_DB_REGS; i++)

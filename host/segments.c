@@ -150,6 +150,12 @@ void ring1_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg)
 		return;
 	}
 	*var = v->segment[seg];
+	if (seg == VCPU_SREG_SS) {
+		/* A PV kernel has no other. VMMs read the CPL here. */
+		if (ring1_is_pv(v) && !v->user)
+			ring1_segments_fill(v, __KERNEL_DS, var);
+		var->dpl = v->user ? 3 : 0;
+	}
 	if (!selector || !is_long_mode(vcpu))
 		return;
 

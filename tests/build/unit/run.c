@@ -15,6 +15,7 @@
 #define __USER_CS		0x33
 #define SEGMENT_RPL_MASK	3
 #define DR_ENABLE_SIZE		2
+#define DR7_GD			BIT_ULL(13)
 #define XFEATURE_MASK_BNDREGS	BIT_ULL(3)
 #define XFEATURE_MASK_BNDCSR	BIT_ULL(4)
 #define XFEATURE_MASK_PKRU	BIT_ULL(9)
@@ -464,8 +465,8 @@ TEST_F(run, an_unarmed_dr7_is_not_loaded)
 	self->v.dr7 = 0x400;
 	run(&self->v);
 	EXPECT_EQ(0, seen.debug);
-	/* Armed on the switcher alone: there is nothing to load either. */
-	self->v.dr7 = 0x401;
+	/* Armed on the switcher alone: there is nothing to load either. GD is never loaded. */
+	self->v.dr7 = 0x2401;
 	self->v.vcpu.arch.eff_db[0] = RING1_SLOT_BASE;
 	run(&self->v);
 	EXPECT_EQ(0, seen.debug);
