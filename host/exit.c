@@ -147,9 +147,6 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 		return 1;
 	case RING1_EXIT_EMULATE:
 		v->stat[RING1_STAT_EMULATE]++;
-		/* A VMM that resets its guest by registers alone. */
-		if (ring1_is_pv(v) && !is_long_mode(vcpu))
-			ring1_pv_leave(v);
 		return ring1_emulate_one(vcpu);
 	default:
 		/*

@@ -328,6 +328,7 @@ void ring1_stats_create(struct kvm *kvm);
 int ring1_vcpu_create(struct kvm_vcpu *vcpu);
 void ring1_vcpu_free(struct kvm_vcpu *vcpu);
 void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event);
+void ring1_vcpu_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
 void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void ring1_vcpu_put(struct kvm_vcpu *vcpu);
 void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu);
