@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Instructions that faulted in ring 1: sort out which are privileged, emulate the
- * ones KVM's emulator does not know (IRETQ, SWAPGS, SYSRET, STAC, CLAC),
+ * ones KVM's emulator does not know (INT, IRET, SWAPGS, SYSRET, STAC, CLAC),
  * pass on those it does, and hand every other #GP and #UD back to the guest.
  *
  * A trap guest lives on this; a PV guest meets it in early boot and at I/O ports.
  * PUSHF, POPF and CPUID do not fault in ring 1. A trap guest that wants their virtual
  * effect puts KVM's emulation prefix in front of them, which is a #UD.
  */
+#include <linux/entry-kvm.h>
 #include <asm/emulate_prefix.h>
 #include <asm/insn.h>
 #include "x86.h"
 #include "ring1.h"
 #include "tracepoints.h"
-
-/* RFLAGS that IRET and SYSRET load from a kernel's image. */
-#define IRET_RFLAGS	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | \
-			 X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF | \
-			 X86_EFLAGS_OF | X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_AC | \
-			 X86_EFLAGS_ID | X86_EFLAGS_IOPL)
 
 enum insn_class {
 	INSN_NOT_PRIVILEGED,
@@ -26,6 +21,8 @@ enum insn_class {
 	INSN_IO,
 	INSN_KVM,		/* privileged, and KVM's emulator knows it */
 	INSN_IRET,
+	INSN_INT,
+	INSN_NOP,		/* privileged by none, but KVM's emulator lacks it: ENDBR */
 	INSN_SWAPGS,
 	INSN_SYSRET,
 	INSN_STAC,
@@ -72,6 +69,8 @@ static enum insn_class classify_two_byte(const struct x86_emulate_ctxt *ctxt)
 		return classify_group7(ctxt);
 	case 0x07:
 		return INSN_SYSRET;
+	case 0x19 ... 0x1e:
+		return INSN_NOP;
 	case 0x06:				/* CLTS */
 	case 0x08:				/* INVD */
 	case 0x09:				/* WBINVD */
@@ -113,6 +112,8 @@ static enum insn_class classify(const struct x86_emulate_ctxt *ctxt)
 	case 0x9c:				/* PUSHF */
 	case 0x9d:				/* POPF */
 		return INSN_SILENT;
+	case 0xcc ... 0xce:			/* INT3 INT INTO */
+		return INSN_INT;
 	case 0xcf:
 		return INSN_IRET;
 	case 0xff:				/* far CALL, far JMP */
@@ -145,7 +146,7 @@ int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp,
 
 	v->int_shadow = 0;
 	if (unmask_nmi)
-		ring1_event_unmask_nmi(v);
+		v->nmi_masked = false;
 	if (to_user) {
 		ring1_segments_fill(v, cs == __USER32_CS ? __USER32_CS : __USER_CS,
 				    &v->segment[VCPU_SREG_CS]);
@@ -162,7 +163,7 @@ int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp,
 	}
 	kvm_rip_write(vcpu, ip);
 	kvm_rsp_write(vcpu, sp);
-	kvm_set_rflags(vcpu, (flags & IRET_RFLAGS) | X86_EFLAGS_FIXED);
+	kvm_set_rflags(vcpu, (flags & RING1_IRET_RFLAGS) | X86_EFLAGS_FIXED);
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	return 1;
 }
@@ -172,6 +173,8 @@ static int emulate_iret(struct kvm_vcpu *vcpu, const struct x86_emulate_ctxt *ct
 	struct x86_exception e;
 	u64 frame[5];
 
+	if (!is_64_bit_mode(vcpu))
+		return ring1_idt_iret(to_ring1(vcpu), ctxt->op_bytes);
 	if (!(ctxt->rex_prefix & 8))
 		return -EINVAL;
 	if (kvm_read_guest_virt(vcpu, kvm_rsp_read(vcpu), frame, sizeof(frame), &e))
@@ -192,6 +195,28 @@ static int emulate_sysret(struct kvm_vcpu *vcpu, const struct x86_emulate_ctxt *
 				  kvm_r11_read(vcpu), kvm_rsp_read(vcpu), __USER_DS, false);
 }
 
+static int emulate_int(struct kvm_vcpu *vcpu, const struct x86_emulate_ctxt *ctxt)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	u8 vector = ctxt->b == 0xcd ? ctxt->src.val : ctxt->b == 0xcc ? BP_VECTOR : OF_VECTOR;
+
+	v->int_shadow = 0;
+	return ring1_idt_intn(v, vector, ctxt->_eip);
+}
+
+/* Let KVM emulate, and do what it leaves to the vendor. Return as KVM's exit handlers. */
+static int kvm_emulate(struct kvm_vcpu *vcpu, int type)
+{
+	int r = kvm_emulate_instruction(vcpu, type);
+
+	/* KVM's HLT sets halt_request and leaves the halt to us. */
+	if (vcpu->arch.halt_request) {
+		vcpu->arch.halt_request = 0;
+		return kvm_emulate_halt_noskip(vcpu);
+	}
+	return r;
+}
+
 /* What KVM's emulator does not know. */
 static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 {
@@ -201,6 +226,8 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 	switch (class) {
 	case INSN_IRET:
 		return emulate_iret(vcpu, ctxt);
+	case INSN_INT:
+		return emulate_int(vcpu, ctxt);
 	case INSN_SYSRET:
 		return emulate_sysret(vcpu, ctxt);
 	case INSN_SWAPGS:
@@ -208,6 +235,8 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 		if ((s64)v->gs_base < 0)
 			ring1_trap_sync_desc(v);
 		swap(v->gs_base, v->kernel_gs_base);
+		break;
+	case INSN_NOP:
 		break;
 	case INSN_STAC:
 		v->rflags |= X86_EFLAGS_AC;
@@ -229,17 +258,19 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 
 static bool may_emulate(const struct vcpu_ring1 *v, enum insn_class class)
 {
+	/* A PV guest has no gates. */
+	if (class == INSN_INT)
+		return !ring1_is_pv(v) && v->exit.vector == GP_VECTOR;
 	/* The user's privileged instructions are its kernel's business; ports may be open. */
 	if (v->user)
 		return class == INSN_IO;
 	switch (v->exit.vector) {
 	case UD_VECTOR:
-		return class == INSN_STAC || class == INSN_CLAC || class == INSN_MONITOR ||
-		       class == INSN_MWAIT;
+		return class >= INSN_STAC;
 	case NP_VECTOR:
 		return class == INSN_IRET && v->user_closed;
 	default:
-		return class != INSN_NOT_PRIVILEGED && class != INSN_SILENT;
+		return class != INSN_NOT_PRIVILEGED && class != INSN_SILENT && class != INSN_NOP;
 	}
 }
 
@@ -312,19 +343,6 @@ static int skip_prefix(struct kvm_vcpu *vcpu)
 	return 1;
 }
 
-/* Let KVM emulate, and do what it leaves to the vendor. Return as KVM's exit handlers. */
-static int kvm_emulate(struct kvm_vcpu *vcpu, int type)
-{
-	int r = kvm_emulate_instruction(vcpu, type);
-
-	/* KVM's HLT sets halt_request and leaves the halt to us. */
-	if (vcpu->arch.halt_request) {
-		vcpu->arch.halt_request = 0;
-		return kvm_emulate_halt_noskip(vcpu);
-	}
-	return r;
-}
-
 static void requeue(struct kvm_vcpu *vcpu)
 {
 	const struct ring1_exit *exit = &to_ring1(vcpu)->exit;
@@ -390,32 +408,87 @@ int ring1_emulate(struct kvm_vcpu *vcpu)
 	return emulate_class(vcpu, class);
 }
 
-/**
- * ring1_emulate_one - emulate what the guest world cannot or must not run now
- * @vcpu:	before the instruction
- *
- * Outside of long mode that is whatever comes. In it, the instruction behind STI; if
- * none of the emulators knows it, interrupts are let in before it. So they are before the
- * user's, behind a MOV SS that KVM emulated: what the user executes is the processor's to
- * judge, and its stack is not the one that an interrupt comes on.
- *
- * Return: as KVM's exit handlers.
+/*
+ * KVM has decoded an instruction outside of 64-bit code that it then did not know: #UD is
+ * queued, and at CPL 0 it wants to tell the VMM. Undo that for what is known here.
  */
-int ring1_emulate_one(struct kvm_vcpu *vcpu)
+static int emulate_unknown(struct kvm_vcpu *vcpu, int r)
 {
+	enum insn_class class = classify(vcpu->arch.emulate_ctxt);
+
+	if (class <= INSN_KVM || class == INSN_SWAPGS || class == INSN_SYSRET ||
+	    (class > INSN_NOP && ring1_get_cpl(vcpu)))
+		return r;
+	kvm_clear_exception_queue(vcpu);
+	return emulate_class(vcpu, class);
+}
+
+/*
+ * Emulate one instruction. Outside of long mode that is whatever comes. In it, the
+ * instruction behind STI; if none of the emulators knows it, interrupts are let in before
+ * it. So they are before the user's, behind a MOV SS that KVM emulated: what the user
+ * executes is the processor's to judge, and its stack is not the one that an interrupt
+ * comes on.
+ */
+static int emulate_one(struct kvm_vcpu *vcpu)
+{
+	u64 failures = vcpu->stat.insn_emulation_fail;
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	enum insn_class class;
 	int r;
 
-	if (!v->user || !is_long_mode(vcpu)) {
-		if (!is_64_bit_mode(vcpu) || !decode(vcpu, &class, &r))
+	if (!is_64_bit_mode(vcpu) && !(v->user && is_long_mode(vcpu))) {
+		r = kvm_emulate(vcpu, 0);
+		return vcpu->stat.insn_emulation_fail == failures ? r : emulate_unknown(vcpu, r);
+	}
+	if (!v->user) {
+		if (!decode(vcpu, &class, &r))
 			return kvm_emulate(vcpu, 0);
-		if (class > INSN_KVM)
+		if (class > INSN_KVM && !(class == INSN_INT && ring1_is_pv(v)))
 			return emulate_class(vcpu, class);
-		if (r == EMULATION_OK)
+		if (class <= INSN_KVM && r == EMULATION_OK)
 			return kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
 	}
 	v->int_shadow = 0;
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	return 1;
+}
+
+/**
+ * ring1_must_emulate - is the guest where the guest world cannot run it?
+ * @v:	any vCPU
+ *
+ * The guest world knows 64-bit kernel code and the user's two code segments.
+ */
+bool ring1_must_emulate(struct vcpu_ring1 *v)
+{
+	if (!is_long_mode(&v->vcpu) || (v->int_shadow && v->event_wanted))
+		return true;
+	return !v->user && !v->kernel_cs.l;
+}
+
+/* A trip through vcpu_enter_guest() is dear; kvm-intel does as many without one. */
+#define MAX_EMULATED	128
+
+/**
+ * ring1_emulate_mode - emulate what the guest world cannot or must not run now
+ * @vcpu:	at the instruction
+ *
+ * For a while, or until something else waits to be done.
+ *
+ * Return: as KVM's exit handlers.
+ */
+int ring1_emulate_mode(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	int r, n = 0;
+
+	do {
+		v->stat[RING1_STAT_EMULATE]++;
+		r = emulate_one(vcpu);
+		ring1_event_recheck(v);
+	} while (r > 0 && ++n < MAX_EMULATED && ring1_must_emulate(v) &&
+		 vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE &&
+		 !kvm_request_pending(vcpu) && !__xfer_to_guest_mode_work_pending());
+	return r;
 }

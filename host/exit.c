@@ -118,7 +118,7 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 		return handle_exception(vcpu);
 	case IA32_SYSCALL_VECTOR:
 		if (v->conf->int80)
-			ring1_event_deliver_intn(vcpu, IA32_SYSCALL_VECTOR);
+			ring1_event_deliver_int80(vcpu);
 		return 1;
 	case FIRST_EXTERNAL_VECTOR ... IA32_SYSCALL_VECTOR - 1:
 	case IA32_SYSCALL_VECTOR + 1 ... 255:
@@ -146,8 +146,7 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 		kvm_queue_exception_e(vcpu, v->stack->fault_vector, v->stack->fault_error);
 		return 1;
 	case RING1_EXIT_EMULATE:
-		v->stat[RING1_STAT_EMULATE]++;
-		return ring1_emulate_one(vcpu);
+		return ring1_emulate_mode(vcpu);
 	default:
 		/*
 		 * The host has survived the machine check; what else gets here is a bug, be it

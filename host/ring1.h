@@ -19,6 +19,12 @@
 #define ring1_debug		IS_ENABLED(CONFIG_KVM_RING1_DEBUG)
 #define ring1_assert(condition)	WARN_ON_ONCE(ring1_debug && !(condition))
 
+/* RFLAGS that IRET and SYSRET load from a kernel's image. */
+#define RING1_IRET_RFLAGS \
+	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF | \
+	 X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF | X86_EFLAGS_OF | X86_EFLAGS_NT | \
+	 X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID | X86_EFLAGS_IOPL)
+
 struct ring1_mmu;
 struct ring1_region;
 struct ring1_root_slot;
@@ -273,6 +279,8 @@ int ring1_mmu_fault(struct kvm_vcpu *vcpu);
 
 /* segments.c */
 bool ring1_segments_loadable(const struct vcpu_ring1 *v, u16 selector);
+void ring1_segments_describe(const struct desc_struct *desc, u16 selector,
+			     struct kvm_segment *var);
 void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var);
 void ring1_segments_sync(struct vcpu_ring1 *v);
 void ring1_segments_claim(struct vcpu_ring1 *v);
@@ -315,9 +323,10 @@ int ring1_pv_syscall(struct kvm_vcpu *vcpu, u64 entry);
 int ring1_pv_sysenter(struct kvm_vcpu *vcpu);
 
 /* trap.c */
+int ring1_trap_read_system(struct vcpu_ring1 *v, u64 addr, void *val, unsigned int bytes,
+			   struct x86_exception *e);
 void ring1_trap_sync_desc(struct vcpu_ring1 *v);
-bool ring1_trap_gate_open(struct vcpu_ring1 *v, unsigned int vector);
-void ring1_trap_deliver(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error);
+struct kvm_segment ring1_trap_kernel_cs(u16 selector);
 int ring1_trap_syscall(struct kvm_vcpu *vcpu, u64 target);
 int ring1_trap_sysenter(struct kvm_vcpu *vcpu);
 
@@ -342,11 +351,16 @@ void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value);
 int ring1_get_feature_msr(u32 index, u64 *data);
 bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
 
+/* idt.c */
+void ring1_idt_deliver(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error);
+int ring1_idt_intn(struct vcpu_ring1 *v, unsigned int vector, u64 next);
+int ring1_idt_iret(struct vcpu_ring1 *v, unsigned int width);
+
 /* event.c */
 void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected);
 void ring1_inject_nmi(struct kvm_vcpu *vcpu);
 void ring1_inject_exception(struct kvm_vcpu *vcpu);
-void ring1_event_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector);
+void ring1_event_deliver_int80(struct kvm_vcpu *vcpu);
 void ring1_cancel_injection(struct kvm_vcpu *vcpu);
 int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection);
 int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection);
@@ -354,7 +368,6 @@ void ring1_enable_irq_window(struct kvm_vcpu *vcpu);
 void ring1_enable_nmi_window(struct kvm_vcpu *vcpu);
 void ring1_event_deliver_fault(struct kvm_vcpu *vcpu, unsigned int vector, u32 error);
 void ring1_event_recheck(struct vcpu_ring1 *v);
-void ring1_event_unmask_nmi(struct vcpu_ring1 *v);
 void ring1_set_interrupt_shadow(struct kvm_vcpu *vcpu, int mask);
 u32 ring1_get_interrupt_shadow(struct kvm_vcpu *vcpu);
 bool ring1_get_nmi_mask(struct kvm_vcpu *vcpu);
@@ -389,7 +402,8 @@ long ring1_paging_write_cr3_fast(struct kvm_vcpu *vcpu, u64 value);
 
 /* emulate.c */
 int ring1_emulate(struct kvm_vcpu *vcpu);
-int ring1_emulate_one(struct kvm_vcpu *vcpu);
+bool ring1_must_emulate(struct vcpu_ring1 *v);
+int ring1_emulate_mode(struct kvm_vcpu *vcpu);
 int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp, u64 ss,
 		       bool unmask_nmi);
 

@@ -44,16 +44,6 @@
 /* In each byte, with KVM_RING1_DEBUG. */
 #define RING1_POISON	0xa5
 
-/* The guest world knows 64-bit kernel code and the user's two code segments. */
-static bool can_enter(struct vcpu_ring1 *v)
-{
-	if (!is_long_mode(&v->vcpu))
-		return false;
-	if (v->int_shadow && v->event_wanted)
-		return false;
-	return v->user || v->kernel_cs.l;
-}
-
 static __fast u16 hardware_cs(const struct vcpu_ring1 *v)
 {
 	if (!v->user)
@@ -569,7 +559,7 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 		v->exit.vector = RING1_EXIT_HANDLED;
 		return EXIT_FASTPATH_NONE;
 	}
-	if (!can_enter(v)) {
+	if (ring1_must_emulate(v)) {
 		v->exit.vector = RING1_EXIT_EMULATE;
 		return EXIT_FASTPATH_NONE;
 	}

@@ -115,6 +115,7 @@ bool ring1_paging_fault_fast(struct kvm_vcpu *vcpu)
 	return false;
 }
 
+bool ring1_must_emulate(struct vcpu_ring1 *v) { return false; }
 void ring1_segments_check(struct vcpu_ring1 *v) { }
 void ring1_cancel_injection(struct kvm_vcpu *vcpu) { }
 void ring1_event_recheck(struct vcpu_ring1 *v) { }
