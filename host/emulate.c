@@ -25,6 +25,7 @@ enum insn_class {
 	INSN_NOP,		/* privileged by none, but KVM's emulator lacks it: ENDBR */
 	INSN_SWAPGS,
 	INSN_SYSRET,
+	INSN_HYPERCALL,
 	INSN_STAC,
 	INSN_CLAC,
 	INSN_MONITOR,
@@ -46,6 +47,10 @@ static enum insn_class classify_group7(const struct x86_emulate_ctxt *ctxt)
 		return INSN_MONITOR;
 	case 0xc9:
 		return INSN_MWAIT;
+	case 0xc1:				/* VMCALL */
+	case 0xc2:				/* see ring1_patch_hypercall() */
+	case 0xd9:				/* VMMCALL */
+		return INSN_HYPERCALL;
 	case 0xd1:				/* XSETBV */
 		return INSN_KVM;
 	}
@@ -217,6 +222,40 @@ static int kvm_emulate(struct kvm_vcpu *vcpu, int type)
 	return r;
 }
 
+/* To KVM it shall look like the hypercall of a PV guest: RIP is behind it. */
+static int emulate_hypercall(struct kvm_vcpu *vcpu, const struct x86_emulate_ctxt *ctxt)
+{
+	struct ring1_exit *exit = &to_ring1(vcpu)->exit;
+	u64 vector = exit->vector;
+	int r;
+
+	kvm_rip_write(vcpu, ctxt->_eip);
+	exit->vector = RING1_EXIT_HYPERCALL;
+	r = kvm_emulate_hypercall(vcpu);
+	if (r)
+		exit->vector = vector;
+	return r;
+}
+
+/* Of KVM's features, those that make a kernel execute VMCALL or VMMCALL. */
+#define HYPERCALL_FEATURES	(BIT(KVM_FEATURE_PV_UNHALT) | BIT(KVM_FEATURE_PV_SEND_IPI) | \
+				 BIT(KVM_FEATURE_PV_SCHED_YIELD) | BIT(KVM_FEATURE_HC_MAP_GPA_RANGE))
+
+/*
+ * A trap guest's CPUID with the prefix. Its VMCALL is a #UD, and emulated; but a hypervisor
+ * above us would answer it, and without a word to us.
+ */
+static int emulate_cpuid(struct kvm_vcpu *vcpu)
+{
+	u32 leaf = kvm_rax_read(vcpu);
+	int r = kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
+
+	if (leaf == (vcpu->arch.kvm_cpuid.base | KVM_CPUID_FEATURES) &&
+	    boot_cpu_has(X86_FEATURE_HYPERVISOR) && !ring1_is_pv(to_ring1(vcpu)))
+		kvm_rax_write(vcpu, kvm_rax_read(vcpu) & ~HYPERCALL_FEATURES);
+	return r;
+}
+
 /* What KVM's emulator does not know. */
 static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 {
@@ -236,6 +275,8 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 			ring1_trap_sync_desc(v);
 		swap(v->gs_base, v->kernel_gs_base);
 		break;
+	case INSN_HYPERCALL:
+		return emulate_hypercall(vcpu, ctxt);
 	case INSN_NOP:
 		break;
 	case INSN_STAC:
@@ -266,7 +307,7 @@ static bool may_emulate(const struct vcpu_ring1 *v, enum insn_class class)
 		return class == INSN_IO;
 	switch (v->exit.vector) {
 	case UD_VECTOR:
-		return class >= INSN_STAC;
+		return class >= INSN_HYPERCALL;
 	case NP_VECTOR:
 		return class == INSN_IRET && v->user_closed;
 	default:
@@ -365,6 +406,8 @@ static int emulate_class(struct kvm_vcpu *vcpu, enum insn_class class)
 	}
 	v->stat[RING1_STAT_PRIVILEGED]++;
 	trace_ring1_emulate(vcpu->vcpu_id, kvm_rip_read(vcpu), ctxt->opcode_len, ctxt->b);
+	if (ctxt->opcode_len == 2 && ctxt->b == 0xa2)
+		return emulate_cpuid(vcpu);
 	if (class == INSN_KVM || class == INSN_SILENT)
 		return kvm_emulate(vcpu, EMULTYPE_NO_DECODE);
 	r = emulate_own(vcpu, class);
