@@ -6,9 +6,9 @@
  * interrupt shadow and NMIs in progress, are kept here.
  */
 #include "lapic.h"
+#include "trace.h"
 #include "x86.h"
 #include "ring1.h"
-#include "tracepoints.h"
 
 /* A local APIC has an interrupt: note it, and have the vCPU look. */
 void ring1_deliver_interrupt(struct kvm_lapic *apic, int delivery_mode, int trig_mode, int vector)
@@ -22,7 +22,6 @@ static void deliver(struct kvm_vcpu *vcpu, unsigned int vector, bool has_error, 
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
-	trace_ring1_inject(vcpu->vcpu_id, vector, error, kvm_rip_read(vcpu));
 	v->int_shadow = 0;
 	if (ring1_is_pv(v))
 		ring1_pv_deliver(v, vector, has_error ? error : 0);
@@ -48,6 +47,7 @@ void ring1_event_deliver_int80(struct kvm_vcpu *vcpu)
 
 void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected)
 {
+	trace_kvm_inj_virq(vcpu->arch.interrupt.nr, false, reinjected);
 	deliver(vcpu, vcpu->arch.interrupt.nr, false, 0);
 }
 

@@ -12,7 +12,6 @@
 #include "irq.h"
 #include "x86.h"
 #include "ring1.h"
-#include "tracepoints.h"
 
 /*
  * End a guest that broke the contract, or that the monitor has broken. @why and @detail
@@ -20,7 +19,6 @@
  */
 static int kill_guest(struct kvm_vcpu *vcpu, const char *why, u64 detail)
 {
-	trace_ring1_kill(vcpu->vcpu_id, kvm_rip_read(vcpu), detail);
 	pr_err_ratelimited("%s[%d]: guest killed: %s (%#llx) at %#lx\n", current->comm,
 			   task_pid_nr(current), why, detail, kvm_rip_read(vcpu));
 	kvm_vm_dead(vcpu->kvm);
@@ -167,8 +165,7 @@ int ring1_skip_emulated_instruction(struct kvm_vcpu *vcpu)
 
 /*
  * For kvm:kvm_exit, and `perf kvm stat`, which goes by the processor's vendor: the exit that
- * SVM or VMX would have for it. SYSCALL is as with EFER.SCE taken away, an answered exit as
- * a hypercall. The stack has another vector of a fault at enter, but ring 1 may write there.
+ * SVM or VMX would have for it. What they have no word for is told as a hypercall.
  */
 void ring1_get_exit_info(struct kvm_vcpu *vcpu, u32 *reason, u64 *info1, u64 *info2,
 			 u32 *intr_info, u32 *error_code)
@@ -179,26 +176,17 @@ void ring1_get_exit_info(struct kvm_vcpu *vcpu, u32 *reason, u64 *info1, u64 *in
 
 	if (vector == RING1_EXIT_ABORT || vector == RING1_EXIT_NMI_PENDING)
 		vector = NMI_VECTOR;
-	else if (vector == RING1_EXIT_SYSCALL64 || vector == RING1_EXIT_SYSCALL32 ||
-		 vector == RING1_EXIT_SYSENTER)
-		vector = UD_VECTOR;
-	else if (vector == RING1_EXIT_ENTER_FAULT)
-		vector = GP_VECTOR;
-
 	*error_code = v->exit.error;
 	*info1 = vmx ? v->fault_gva : v->exit.error;
 	*info2 = vmx ? 0 : v->fault_gva;
-	*intr_info = INTR_INFO_VALID_MASK | (u8)vector;
-	if (vector == NMI_VECTOR) {
-		*reason = vmx ? EXIT_REASON_EXCEPTION_NMI : SVM_EXIT_NMI;
-		*intr_info |= INTR_TYPE_NMI_INTR;
-	} else if (vector < FIRST_EXTERNAL_VECTOR) {
-		*reason = vmx ? EXIT_REASON_EXCEPTION_NMI : SVM_EXIT_EXCP_BASE + vector;
-		*intr_info |= INTR_TYPE_HARD_EXCEPTION;
-	} else if (vector <= 255) {
+	*intr_info = vector > 255 ? 0 : INTR_INFO_VALID_MASK | vector;
+	if (vector > 255) {
+		*reason = vmx ? EXIT_REASON_VMCALL : SVM_EXIT_VMMCALL;
+	} else if (vector >= FIRST_EXTERNAL_VECTOR) {
 		*reason = vmx ? EXIT_REASON_EXTERNAL_INTERRUPT : SVM_EXIT_INTR;
 	} else {
-		*reason = vmx ? EXIT_REASON_VMCALL : SVM_EXIT_VMMCALL;
-		*intr_info = 0;
+		*reason = vmx ? EXIT_REASON_EXCEPTION_NMI :
+			  vector == NMI_VECTOR ? SVM_EXIT_NMI : SVM_EXIT_EXCP_BASE + vector;
+		*intr_info |= vector == NMI_VECTOR ? INTR_TYPE_NMI_INTR : INTR_TYPE_HARD_EXCEPTION;
 	}
 }

@@ -405,7 +405,6 @@ static void finish_exit(struct vcpu_ring1 *v)
 	if (unlikely(v->host->nmi || vector == X86_TRAP_NMI || vector == RING1_EXIT_ABORT ||
 		     (vector & 0xff) == X86_TRAP_MC))
 		handle_nmi_mc(v);
-	trace_ring1_exit(vcpu->vcpu_id, vector, v->exit.error, kvm_rip_read(vcpu), v->user);
 	trace_kvm_exit(vcpu, boot_cpu_data.x86_vendor == X86_VENDOR_INTEL ? KVM_ISA_VMX :
 		       KVM_ISA_SVM);
 }
@@ -455,9 +454,8 @@ static __fast void end_trip(struct vcpu_ring1 *v)
 /* Tracepoints call whatever is attached to them. */
 static __fast bool traced(void)
 {
-	return trace_ring1_enter_enabled() || trace_ring1_exit_enabled() ||
-	       trace_ring1_hypercall_enabled() || trace_ring1_inject_enabled() ||
-	       trace_kvm_entry_enabled() || trace_kvm_exit_enabled();
+	return trace_ring1_hypercall_enabled() || trace_kvm_entry_enabled() ||
+	       trace_kvm_exit_enabled();
 }
 
 /* An exit that the fast set knows all of; NMIs and #MC wait for the host. */
@@ -575,7 +573,6 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	may_reenter = xcr0 == kvm_host.xcr0 && !v->conf->debug;
 
 	do {
-		trace_ring1_enter(vcpu->vcpu_id, kvm_rip_read(vcpu), v->user);
 		trace_kvm_entry(vcpu, run_flags & KVM_RUN_FORCE_IMMEDIATE_EXIT);
 		trips(v, may_reenter);
 		finish_exit(v);
