@@ -202,11 +202,9 @@ static int emulate_sysret(struct kvm_vcpu *vcpu, const struct x86_emulate_ctxt *
 
 static int emulate_int(struct kvm_vcpu *vcpu, const struct x86_emulate_ctxt *ctxt)
 {
-	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u8 vector = ctxt->b == 0xcd ? ctxt->src.val : ctxt->b == 0xcc ? BP_VECTOR : OF_VECTOR;
 
-	v->int_shadow = 0;
-	return ring1_idt_intn(v, vector, ctxt->_eip);
+	return ring1_idt_intn(to_ring1(vcpu), vector, ctxt->_eip);
 }
 
 /* Let KVM emulate, and do what it leaves to the vendor. Return as KVM's exit handlers. */
@@ -219,21 +217,6 @@ static int kvm_emulate(struct kvm_vcpu *vcpu, int type)
 		vcpu->arch.halt_request = 0;
 		return kvm_emulate_halt_noskip(vcpu);
 	}
-	return r;
-}
-
-/* To KVM it shall look like the hypercall of a PV guest: RIP is behind it. */
-static int emulate_hypercall(struct kvm_vcpu *vcpu, const struct x86_emulate_ctxt *ctxt)
-{
-	struct ring1_exit *exit = &to_ring1(vcpu)->exit;
-	u64 vector = exit->vector;
-	int r;
-
-	kvm_rip_write(vcpu, ctxt->_eip);
-	exit->vector = RING1_EXIT_HYPERCALL;
-	r = kvm_emulate_hypercall(vcpu);
-	if (r)
-		exit->vector = vector;
 	return r;
 }
 
@@ -276,7 +259,10 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 		swap(v->gs_base, v->kernel_gs_base);
 		break;
 	case INSN_HYPERCALL:
-		return emulate_hypercall(vcpu, ctxt);
+		/* To KVM it shall look like a PV guest's, with RIP behind it. */
+		kvm_rip_write(vcpu, ctxt->_eip);
+		v->exit.vector = RING1_EXIT_HYPERCALL;
+		return kvm_emulate_hypercall(vcpu);
 	case INSN_NOP:
 		break;
 	case INSN_STAC:
@@ -528,6 +514,7 @@ int ring1_emulate_mode(struct kvm_vcpu *vcpu)
 
 	do {
 		v->stat[RING1_STAT_EMULATE]++;
+		v->exit.vector = RING1_EXIT_EMULATE;
 		r = emulate_one(vcpu);
 		ring1_event_recheck(v);
 	} while (r > 0 && ++n < MAX_EMULATED && ring1_must_emulate(v) &&

@@ -19,18 +19,16 @@
 #define GATE_OPEN	1	/* IF stays */
 #define GATE_32BIT	8	/* not of 16 bits */
 #define SEGMENT_CODE	8
-#define SEGMENT_DOWN	4	/* data: the limit is the lower end */
-#define SEGMENT_CONFORM	4	/* code: at any CPL */
-#define SEGMENT_WRITE	2
+#define SEGMENT_SPECIAL	4	/* code: conforming; data: expands down */
 
 /* A way in or out, and the fault that came of it. INT n, @soft, goes by the gate's DPL. */
 struct event {
-	struct vcpu_ring1	*v;
-	unsigned int		vector;
-	bool			soft;
-	bool			has_error;
-	u32			error;
-	struct x86_exception	fault;
+	struct vcpu_ring1 *v;
+	unsigned int vector;
+	bool soft, has_error;
+	u32 error;
+	u64 ip;			/* where the handler returns to */
+	struct x86_exception fault;
 };
 
 static int raise(struct event *ev, u8 vector, u16 error)
@@ -64,7 +62,6 @@ static int read_gate(struct event *ev, gate_desc *gate)
 	const struct desc_ptr *idt = &ev->v->guest_idt;
 	u16 error = ev->vector * 8 | ERROR_IDT;
 
-	memset(gate, 0, sizeof(*gate));
 	if ((ev->vector + 1) * size - 1 > idt->size)
 		return raise(ev, GP_VECTOR, error);
 	if (read_table(ev, idt->address + ev->vector * size, gate, size, GP_VECTOR, error))
@@ -91,13 +88,11 @@ static int read_segment(struct event *ev, u16 selector, unsigned int cpl, bool c
 		       sizeof(desc), vector, error))
 		return -EFAULT;
 	ring1_segments_describe(&desc, selector, var);
-	if (!code)
-		good = (var->type & (SEGMENT_CODE | SEGMENT_WRITE)) == SEGMENT_WRITE &&
-		       var->dpl == cpl && (selector & SEGMENT_RPL_MASK) == cpl;
-	else if (var->type & SEGMENT_CONFORM)
-		good = var->type & SEGMENT_CODE && var->dpl <= cpl;
-	else
-		good = var->type & SEGMENT_CODE && var->dpl == cpl;
+	good = var->dpl == cpl || (code && var->type & SEGMENT_SPECIAL && var->dpl < cpl);
+	if (code)
+		good &= var->type >= SEGMENT_CODE;
+	else		/* it can be written */
+		good &= (var->type & (SEGMENT_CODE | 2)) == 2 && (selector & 3) == cpl;
 	if (!good || !var->s)
 		return raise(ev, vector, error);
 	if (!var->present)
@@ -148,7 +143,7 @@ static int use_stack(struct event *ev, const struct kvm_segment *ss, u64 *sp, in
 	u64 mask = ss->db ? U32_MAX : U16_MAX;
 	u32 low = (bytes < 0 ? *sp + bytes : *sp) & mask, last = low + abs(bytes) - 1;
 
-	if (ss->type & SEGMENT_DOWN ? low <= ss->limit || last > mask : last > ss->limit)
+	if (ss->type & SEGMENT_SPECIAL ? low <= ss->limit || last > mask : last > ss->limit)
 		return raise(ev, SS_VECTOR, ev->v->user && bytes < 0 ? ss->selector : 0);
 	*addr = (u32)(ss->base + low);
 	*sp = (*sp & ~mask) | ((*sp + bytes) & mask);
@@ -163,7 +158,7 @@ static int enter(struct event *ev)
 	struct kvm_segment cs, ss = v->segment[VCPU_SREG_SS];
 	u64 value[6], image[6], addr, ip, sp = kvm_rsp_read(vcpu);
 	unsigned int width, n = 0, i;
-	gate_desc gate;
+	gate_desc gate = {};
 
 	if (!lm && v->rflags & X86_EFLAGS_VM)
 		return raise(ev, GP_VECTOR, 0);
@@ -183,7 +178,7 @@ static int enter(struct event *ev)
 		if (read_segment(ev, gate.segment, 0, true, GP_VECTOR, &cs))
 			return -EFAULT;
 		/* A handler in the user's ring is the one other way there could be. */
-		if (ip > cs.limit || (user && cs.type & SEGMENT_CONFORM))
+		if (ip > cs.limit || (user && cs.type & SEGMENT_SPECIAL))
 			return raise(ev, GP_VECTOR, 0);
 		if (user && kernel_stack(ev, &sp, &ss))
 			return -EFAULT;
@@ -191,7 +186,7 @@ static int enter(struct event *ev)
 
 	if (ev->has_error)
 		value[n++] = ev->error;
-	value[n++] = kvm_rip_read(vcpu);
+	value[n++] = ev->ip;
 	value[n++] = user ? v->segment[VCPU_SREG_CS].selector : v->kernel_cs.selector;
 	value[n++] = kvm_get_rflags(vcpu);
 	if (user || lm) {
@@ -252,33 +247,36 @@ static void follow(struct event *ev)
  */
 void ring1_idt_deliver(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error)
 {
-	struct event ev = { .v = v, .vector = vector, .has_error = has_error, .error = error };
+	struct event ev = { .v = v, .vector = vector, .has_error = has_error, .error = error,
+			    .ip = kvm_rip_read(&v->vcpu) };
 	struct kvm_vcpu *vcpu = &v->vcpu;
+	bool dead;
 
-	if (!is_protmode(vcpu)) {
+	if (is_protmode(vcpu)) {
+		while ((dead = enter(&ev)) && !(ev.has_error && ev.vector == DF_VECTOR))
+			follow(&ev);
+	} else {
 		kvm_inject_realmode_interrupt(vcpu, vector, 0);
 		/* If the stack is a device's, KVM would go on, and warn at the next KVM_RUN. */
-		if (vcpu->mmio_needed)
-			kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
+		dead = vcpu->mmio_needed;
 		vcpu->mmio_needed = false;
-		return;
 	}
-	while (enter(&ev)) {
-		if (ev.has_error && ev.vector == DF_VECTOR) {
-			kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
-			return;
-		}
-		follow(&ev);
-	}
+	if (dead)
+		kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
 }
 
-/* Make the fault an exception of the instruction at RIP. Return as KVM's exit handlers. */
-static int queue(struct event *ev)
+/* The end of an instruction: @r, or the fault is its exception. Return as KVM's handlers. */
+static int finish(struct event *ev, int r)
 {
-	if (ev->fault.vector == PF_VECTOR)
-		__kvm_inject_emulated_page_fault(&ev->v->vcpu, &ev->fault, false);
+	struct kvm_vcpu *vcpu = &ev->v->vcpu;
+
+	ev->v->int_shadow = 0;
+	if (!r)
+		kvm_make_request(KVM_REQ_EVENT, vcpu);
+	else if (ev->fault.vector == PF_VECTOR)
+		__kvm_inject_emulated_page_fault(vcpu, &ev->fault, false);
 	else
-		kvm_queue_exception_e(&ev->v->vcpu, ev->fault.vector, ev->fault.error_code);
+		kvm_queue_exception_e(vcpu, ev->fault.vector, ev->fault.error_code);
 	return 1;
 }
 
@@ -292,54 +290,31 @@ static int queue(struct event *ev)
  */
 int ring1_idt_intn(struct vcpu_ring1 *v, unsigned int vector, u64 next)
 {
-	struct event ev = { .v = v, .vector = vector, .soft = true };
-	u64 ip = kvm_rip_read(&v->vcpu);
+	struct event ev = { .v = v, .vector = vector, .soft = true, .ip = next };
 
-	kvm_rip_write(&v->vcpu, next);
-	if (!enter(&ev))
-		return 1;
-	kvm_rip_write(&v->vcpu, ip);
-	return queue(&ev);
+	return finish(&ev, enter(&ev));
 }
 
 static int pop(struct event *ev, const struct kvm_segment *ss, u64 *sp, u32 *value,
 	       unsigned int nr, unsigned int width)
 {
-	u8 image[3 * sizeof(u32)];
-	unsigned int i;
+	int r = 0;
 	u64 addr;
 
-	if (use_stack(ev, ss, sp, nr * width, &addr) ||
-	    check(ev, kvm_read_guest_virt(&ev->v->vcpu, addr, image, nr * width, &ev->fault),
-		  SS_VECTOR, 0))
+	if (use_stack(ev, ss, sp, nr * width, &addr))
 		return -EFAULT;
-	for (i = 0; i < nr; i++)
-		memcpy(&value[i], image + i * width, width);
-	return 0;
-}
-
-/* A user does not keep the segments of its kernel. */
-static void close_segments(struct kvm_vcpu *vcpu)
-{
-	static const int segments[] = {
-		VCPU_SREG_DS, VCPU_SREG_ES, VCPU_SREG_FS, VCPU_SREG_GS,
-	};
-	struct kvm_segment none = { .unusable = 1 }, var;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(segments); i++) {
-		ring1_get_segment(vcpu, &var, segments[i]);
-		if (var.dpl < 3)
-			ring1_set_segment(vcpu, &none, segments[i]);
-	}
+	for (; nr-- && !r; addr += width, value++)
+		r = check(ev, kvm_read_guest_virt(&ev->v->vcpu, addr, value, width, &ev->fault),
+			  SS_VECTOR, 0);
+	return r;
 }
 
 static int iret(struct event *ev, unsigned int width)
 {
 	struct kvm_vcpu *vcpu = &ev->v->vcpu;
+	struct kvm_segment cs, ss = ev->v->segment[VCPU_SREG_SS], none = { .unusable = 1 };
 	unsigned long flags = kvm_get_rflags(vcpu), may = RING1_IRET_RFLAGS;
-	struct kvm_segment cs, ss = ev->v->segment[VCPU_SREG_SS];
-	unsigned int cpl = ring1_get_cpl(vcpu), rpl;
+	unsigned int cpl = ring1_get_cpl(vcpu), rpl, seg;
 	u64 sp = kvm_rsp_read(vcpu);
 	u32 value[5] = {};
 
@@ -371,11 +346,16 @@ static int iret(struct event *ev, unsigned int width)
 		may &= U16_MAX;
 	ring1_set_segment(vcpu, &cs, VCPU_SREG_CS);
 	ring1_set_segment(vcpu, &ss, VCPU_SREG_SS);
-	if (rpl != cpl)
-		close_segments(vcpu);
+	/* A user does not keep the segments of its kernel. */
+	for (seg = VCPU_SREG_ES; rpl != cpl && seg <= VCPU_SREG_GS; seg++) {
+		ring1_get_segment(vcpu, &cs, seg);
+		if (cs.dpl < 3)
+			ring1_set_segment(vcpu, &none, seg);
+	}
 	kvm_rip_write(vcpu, value[0]);
 	kvm_rsp_write(vcpu, sp);
 	kvm_set_rflags(vcpu, (flags & ~may) | (value[2] & may));
+	ev->v->nmi_masked = false;
 	return 0;
 }
 
@@ -390,10 +370,5 @@ int ring1_idt_iret(struct vcpu_ring1 *v, unsigned int width)
 {
 	struct event ev = { .v = v, .soft = true };
 
-	v->int_shadow = 0;
-	if (iret(&ev, width))
-		return queue(&ev);
-	v->nmi_masked = false;
-	kvm_make_request(KVM_REQ_EVENT, &v->vcpu);
-	return 1;
+	return finish(&ev, iret(&ev, width));
 }

@@ -63,6 +63,13 @@ struct kvm_segment ring1_trap_kernel_cs(u16 selector)
 	};
 }
 
+static void begin_syscall(struct vcpu_ring1 *v, u16 cs)
+{
+	ring1_regs_to_kernel(v);
+	v->kernel_cs = ring1_trap_kernel_cs(cs);
+	v->segment[VCPU_SREG_SS].selector = v->kernel_cs.selector + 8;
+}
+
 /**
  * ring1_trap_syscall - handle a SYSCALL of the guest's user
  * @vcpu:	trap vCPU; R11 has RFLAGS, RCX the return address already
@@ -80,9 +87,7 @@ int ring1_trap_syscall(struct kvm_vcpu *vcpu, u64 target)
 		kvm_queue_exception(vcpu, UD_VECTOR);
 		return 1;
 	}
-	ring1_regs_to_kernel(v);
-	v->kernel_cs = ring1_trap_kernel_cs(v->star >> 32);
-	v->segment[VCPU_SREG_SS].selector = v->kernel_cs.selector + 8;
+	begin_syscall(v, v->star >> 32);
 	v->vif = !(v->sfmask & X86_EFLAGS_IF);
 	v->rflags &= ~v->sfmask;
 	kvm_rip_write(vcpu, target);
@@ -98,9 +103,7 @@ int ring1_trap_sysenter(struct kvm_vcpu *vcpu)
 		kvm_queue_exception_e(vcpu, GP_VECTOR, 0);
 		return 1;
 	}
-	ring1_regs_to_kernel(v);
-	v->kernel_cs = ring1_trap_kernel_cs(v->sysenter_cs);
-	v->segment[VCPU_SREG_SS].selector = v->kernel_cs.selector + 8;
+	begin_syscall(v, v->sysenter_cs);
 	v->vif = false;
 	kvm_rip_write(vcpu, v->sysenter_eip);
 	kvm_rsp_write(vcpu, v->sysenter_esp);
