@@ -200,13 +200,6 @@ static int emulate_sysret(struct kvm_vcpu *vcpu, const struct x86_emulate_ctxt *
 				  kvm_r11_read(vcpu), kvm_rsp_read(vcpu), __USER_DS, false);
 }
 
-static int emulate_int(struct kvm_vcpu *vcpu, const struct x86_emulate_ctxt *ctxt)
-{
-	u8 vector = ctxt->b == 0xcd ? ctxt->src.val : ctxt->b == 0xcc ? BP_VECTOR : OF_VECTOR;
-
-	return ring1_idt_intn(to_ring1(vcpu), vector, ctxt->_eip);
-}
-
 /* Let KVM emulate, and do what it leaves to the vendor. Return as KVM's exit handlers. */
 static int kvm_emulate(struct kvm_vcpu *vcpu, int type)
 {
@@ -221,8 +214,9 @@ static int kvm_emulate(struct kvm_vcpu *vcpu, int type)
 }
 
 /* Of KVM's features, those that make a kernel execute VMCALL or VMMCALL. */
-#define HYPERCALL_FEATURES	(BIT(KVM_FEATURE_PV_UNHALT) | BIT(KVM_FEATURE_PV_SEND_IPI) | \
-				 BIT(KVM_FEATURE_PV_SCHED_YIELD) | BIT(KVM_FEATURE_HC_MAP_GPA_RANGE))
+#define HYPERCALL_FEATURES \
+	(BIT(KVM_FEATURE_PV_UNHALT) | BIT(KVM_FEATURE_PV_SEND_IPI) | \
+	 BIT(KVM_FEATURE_PV_SCHED_YIELD) | BIT(KVM_FEATURE_HC_MAP_GPA_RANGE))
 
 /*
  * A trap guest's CPUID with the prefix. Its VMCALL is a #UD, and emulated; but a hypervisor
@@ -249,7 +243,9 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 	case INSN_IRET:
 		return emulate_iret(vcpu, ctxt);
 	case INSN_INT:
-		return emulate_int(vcpu, ctxt);
+		/* INT n, INT3 or INTO */
+		return ring1_idt_intn(v, ctxt->b == 0xcd ? (u8)ctxt->src.val :
+				      ctxt->b == 0xcc ? BP_VECTOR : OF_VECTOR, ctxt->_eip);
 	case INSN_SYSRET:
 		return emulate_sysret(vcpu, ctxt);
 	case INSN_SWAPGS:

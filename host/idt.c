@@ -33,10 +33,8 @@ struct event {
 
 static int raise(struct event *ev, u8 vector, u16 error)
 {
-	ev->fault = (struct x86_exception){
-		.vector = vector, .error_code_valid = true,
-		.error_code = error | (ev->soft ? 0 : ERROR_EXT),
-	};
+	ev->fault.vector = vector;
+	ev->fault.error_code = error | (ev->soft ? 0 : ERROR_EXT);
 	return -EFAULT;
 }
 
@@ -51,7 +49,9 @@ static int check(struct event *ev, int r, u8 vector, u16 error)
 static int read_table(struct event *ev, u64 addr, void *val, unsigned int bytes, u8 vector,
 		      u16 error)
 {
-	return check(ev, ring1_trap_read_system(ev->v, addr, val, bytes, &ev->fault), vector, error);
+	int r = ring1_trap_read_system(ev->v, addr, val, bytes, &ev->fault);
+
+	return check(ev, r, vector, error);
 }
 
 /* Long mode has the two types of 32 bits, for gates of 64. */

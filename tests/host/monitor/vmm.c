@@ -3,9 +3,11 @@
  * Claim:    what a VMM says by KVM's ioctls, or does to its own process meanwhile, harms its
  *           guest at most
  * How:      values that a processor would refuse, and an LDT that another thread loads
- *           while the guest runs; the guest then goes on, and looks for the LDT
+ *           while the guest runs; the guest then goes on, and looks for the LDT; a reset by
+ *           registers; segments got and put back
  * Catches:  a callback that KVM calls without a test; a value that faults in the switcher;
- *           state of the host's that an interrupt loads under a guest
+ *           state of the host's that an interrupt loads under a guest; an event that goes to a
+ *           kernel that is gone
  * Beyond:   a reboot of the host, PEBS: build/unit/run
  */
 #include <asm/ldt.h>
