@@ -21,6 +21,7 @@
 #:              and that both options together compile; a quarter of an hour
 #:   check-abi  that guest kernels and monitors of ABI versions 1 and 2 get on with each other;
 #:              version 1 is taken from the history of the repository
+#:   check-qemu Debian's own QEMU, as it is packaged, drives guests in the host: half an hour
 #:   check-storm
 #:              an hour, or MINUTES=, of what a host can do to the memory of a Linux guest
 #:   mutants    that tests of the monitor find mistakes: makes those of tests/mutants/, one at
@@ -132,7 +133,11 @@ tests: kernels launcher
 		SELFTESTS=$(CURDIR)/build/linux-source/tools/testing/selftests \
 		LAUNCHER=$(CURDIR)/build/launcher >&2
 
-check: guest modules launcher tests
+# This machine's QEMU, for the host VM.
+qemu: packages
+	$(rig)/build/qemu-root
+
+check: guest modules launcher tests qemu
 	$(rig)/judge/run-tests tests/batches/check
 
 check-debug: guest debug-host launcher tests
@@ -162,6 +167,11 @@ check-trap: guest modules launcher tests
 
 check-abi: guest modules launcher tests version1
 	$(rig)/judge/run-tests tests/batches/abi
+
+check-qemu: guest modules launcher tests qemu
+	$(rig)/build/need-packages e2fsprogs
+	$(rig)/build/grub-disk
+	$(rig)/judge/run-tests tests/batches/qemu
 
 # The test has 5 minutes, times TEST_SLOWNESS.
 check-storm: MINUTES := $(or $(MINUTES),60)
@@ -198,4 +208,5 @@ clean:
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
 	modules launcher tests check check-abi check-debug check-off check-storm check-trap \
-	check-install mutants bench bench-quick install uninstall graft reference clean debug-host version1
+	check-install check-qemu qemu mutants bench bench-quick install uninstall graft reference clean \
+	debug-host version1

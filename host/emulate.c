@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Instructions that faulted in ring 1: sort out which are privileged, emulate the
- * ones KVM's emulator does not know (INT, IRET, SWAPGS, SYSRET, STAC, CLAC),
+ * ones KVM's emulator does not know (INT, IRET, SWAPGS, SYSRET, STAC, CLAC, RDTSCP),
  * pass on those it does, and hand every other #GP and #UD back to the guest.
  *
  * A trap guest lives on this; a PV guest meets it in early boot and at I/O ports.
@@ -11,6 +11,7 @@
 #include <linux/entry-kvm.h>
 #include <asm/emulate_prefix.h>
 #include <asm/insn.h>
+#include <asm/msr.h>
 #include "x86.h"
 #include "ring1.h"
 #include "tracepoints.h"
@@ -30,6 +31,8 @@ enum insn_class {
 	INSN_CLAC,
 	INSN_MONITOR,
 	INSN_MWAIT,
+	INSN_RDTSC,
+	INSN_RDTSCP,
 };
 
 static enum insn_class classify_group7(const struct x86_emulate_ctxt *ctxt)
@@ -53,6 +56,8 @@ static enum insn_class classify_group7(const struct x86_emulate_ctxt *ctxt)
 		return INSN_HYPERCALL;
 	case 0xd1:				/* XSETBV */
 		return INSN_KVM;
+	case 0xf9:
+		return INSN_RDTSCP;
 	}
 	switch (ctxt->modrm >> 3 & 7) {
 	case 4:					/* SMSW, under UMIP */
@@ -76,6 +81,8 @@ static enum insn_class classify_two_byte(const struct x86_emulate_ctxt *ctxt)
 		return INSN_SYSRET;
 	case 0x19 ... 0x1e:
 		return INSN_NOP;
+	case 0x31:
+		return INSN_RDTSC;
 	case 0x06:				/* CLTS */
 	case 0x08:				/* INVD */
 	case 0x09:				/* WBINVD */
@@ -238,6 +245,7 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 {
 	const struct x86_emulate_ctxt *ctxt = vcpu->arch.emulate_ctxt;
 	struct vcpu_ring1 *v = to_ring1(vcpu);
+	u64 tsc;
 
 	switch (class) {
 	case INSN_IRET:
@@ -267,6 +275,15 @@ static int emulate_own(struct kvm_vcpu *vcpu, enum insn_class class)
 	case INSN_CLAC:
 		v->rflags &= ~X86_EFLAGS_AC;
 		break;
+	case INSN_RDTSCP:
+		kvm_rcx_write(vcpu, v->tsc_aux);
+		fallthrough;
+	case INSN_RDTSC:
+		/* With CR4.TSD ring 1 cannot, and CPL 0 can. The host's counter, as without. */
+		tsc = rdtsc_ordered();
+		kvm_rax_write(vcpu, lower_32_bits(tsc));
+		kvm_rdx_write(vcpu, upper_32_bits(tsc));
+		break;
 	case INSN_MONITOR:
 		return kvm_emulate_monitor(vcpu);
 	case INSN_MWAIT:
@@ -289,7 +306,7 @@ static bool may_emulate(const struct vcpu_ring1 *v, enum insn_class class)
 		return class == INSN_IO;
 	switch (v->exit.vector) {
 	case UD_VECTOR:
-		return class >= INSN_HYPERCALL;
+		return class >= INSN_HYPERCALL && class <= INSN_MWAIT;
 	case NP_VECTOR:
 		return class == INSN_IRET && v->user_closed;
 	default:

@@ -142,7 +142,7 @@ void ring1_enable_irq_window(struct kvm_vcpu *vcpu)
 
 	v->event_wanted = true;
 	if (ring1_is_pv(v))
-		WRITE_ONCE(v->shared->pending, 1);
+		WRITE_ONCE(ring1_shared_to_write(v)->pending, 1);
 	if (range)
 		ring1_pv_rewind(v, range);
 }
@@ -186,7 +186,7 @@ __fast void ring1_event_recheck(struct vcpu_ring1 *v)
 	if (!v->event_wanted)
 		return;
 	if (ring1_is_pv(v))
-		WRITE_ONCE(v->shared->pending, 0);
+		WRITE_ONCE(ring1_shared_to_write(v)->pending, 0);
 	else if (!ring1_interrupt_allowed(vcpu, true) &&
 		 !(vcpu->arch.nmi_pending && ring1_nmi_allowed(vcpu, true)))
 		return;

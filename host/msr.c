@@ -49,7 +49,7 @@ __fast void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value)
 {
 	v->kernel_gs_base = value;
 	if (ring1_is_pv(v) && !v->user)
-		WRITE_ONCE(v->shared->user_gs, value);
+		WRITE_ONCE(ring1_shared_to_write(v)->user_gs, value);
 }
 
 int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
@@ -73,6 +73,9 @@ int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 			return 1;
 		msr->data = v->spec_ctrl;
 		return 0;
+	case MSR_IA32_TSX_CTRL:
+		msr->data = 0;
+		return !msr->host_initiated;
 	case MSR_IA32_DEBUGCTLMSR:
 	/* CPUID, which does not trap, may tell of SME where KVM has no such MSR. */
 	case MSR_AMD64_SEV:
@@ -118,6 +121,14 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	case MSR_IA32_XFD_ERR:
 		/* XFD is the monitor's, see ring1_vcpu_create(). */
 		return msr->data || !msr->host_initiated;
+	case MSR_IA32_TSX_CTRL:
+		return msr->data || !msr->host_initiated;
+	case MSR_PLATFORM_INFO:
+		msr->data &= ~RING1_HIDDEN_PLATFORM_INFO;
+		return kvm_set_msr_common(vcpu, msr);
+	case MSR_IA32_ARCH_CAPABILITIES:
+		msr->data &= ~RING1_HIDDEN_CAPABILITIES;
+		return kvm_set_msr_common(vcpu, msr);
 	case MSR_IA32_DEBUGCTLMSR:
 		/* LBR and BTF are not virtualized. */
 		return msr->data & ~DEBUGCTLMSR_BTF ? 1 : 0;

@@ -129,6 +129,7 @@ struct ring1_twin {
  * struct ring1_mmu - the own MMU of a VM
  * @lock:	guards everything below but @gib's pointers, which only appear
  * @kvm:	the VM
+ * @log_mutex:	who takes write access because of a log of dirty pages
  * @gib:	guest frames
  * @twin:	by id
  * @nr_twins:	ids given away
@@ -152,6 +153,7 @@ struct ring1_twin {
 struct ring1_mmu {
 	raw_spinlock_t		lock;
 	struct kvm		*kvm;
+	struct mutex		log_mutex;	/* the frame map of slots that log */
 	struct ring1_gib	*gib[RING1_NR_GIBS];
 	struct ring1_twin	**twin;
 	u32			nr_twins;

@@ -413,7 +413,7 @@ static int fill_for_sync(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 addr,
 	if (r == RING1_WANT_EMULATION && want.table)
 		return RING1_REFUSED;
 	if (access & PFERR_USER_MASK)
-		WRITE_ONCE(v->shared->pf_exit, 1);
+		WRITE_ONCE(ring1_shared_to_write(v)->pf_exit, 1);
 	return RING1_FILLED;
 }
 

@@ -118,6 +118,31 @@ void ring1_pv_stop(struct vcpu_ring1 *v)
 }
 
 /**
+ * ring1_pv_put - put the shared page into the log of dirty pages
+ * @v:	vCPU that a CPU or the VMM lets go
+ *
+ * The page is pinned, and written by no entry of the guest's that the log could watch. A VMM
+ * that reads the log for the last time has stopped the vCPU before. One that does not run
+ * leaves a ring of dirty pages as it is, which may be full.
+ *
+ * Context: as vcpu_put(): may be preemption by another task.
+ */
+void ring1_pv_put(struct vcpu_ring1 *v)
+{
+	struct kvm *kvm = v->vcpu.kvm;
+	int idx;
+
+	if (!v->shared_written)
+		return;
+	v->shared_written = false;
+	if (!ring1_is_pv(v) || !atomic_read(&kvm->nr_memslots_dirty_logging))
+		return;
+	idx = srcu_read_lock(&kvm->srcu);
+	kvm_vcpu_mark_page_dirty(&v->vcpu, v->shared_gfn);
+	srcu_read_unlock(&kvm->srcu, idx);
+}
+
+/**
  * ring1_pv_leave - the vCPU's kernel is gone, or about to go
  * @v:	vCPU that is not in the guest
  */
@@ -155,7 +180,7 @@ __fast void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_restart_ran
 {
 	kvm_rip_write(&v->vcpu, range->start);
 	v->gs_base = v->setup.kernel_gs;
-	WRITE_ONCE(v->shared->vif, 0);
+	WRITE_ONCE(ring1_shared_to_write(v)->vif, 0);
 	v->stat[RING1_STAT_REWIND]++;
 }
 
@@ -206,7 +231,7 @@ __fast void ring1_pv_deliver(struct vcpu_ring1 *v, unsigned int vector, u32 erro
 	struct kvm_vcpu *vcpu = &v->vcpu;
 	bool user = v->user;
 	unsigned int class = event_class(vector, user);
-	struct ring1_frame *frame = &v->shared->frame[class];
+	struct ring1_frame *frame = &ring1_shared_to_write(v)->frame[class];
 	unsigned long flags = ring1_get_rflags(vcpu);
 
 	if (!user && READ_ONCE(frame->busy)) {
@@ -229,7 +254,7 @@ __fast void ring1_pv_deliver(struct vcpu_ring1 *v, unsigned int vector, u32 erro
 	WRITE_ONCE(frame->busy, 1);
 
 	ring1_regs_to_kernel(v);
-	WRITE_ONCE(v->shared->vif, 0);
+	WRITE_ONCE(ring1_shared_to_write(v)->vif, 0);
 	v->rflags = ENTRY_RFLAGS;
 	kvm_rip_write(vcpu, entry_point(v, class, user));
 }
@@ -256,6 +281,6 @@ int ring1_pv_sysenter(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
-	v->shared->frame[RING1_EVENT_NORMAL].flags = v->exit.flags;
+	ring1_shared_to_write(v)->frame[RING1_EVENT_NORMAL].flags = v->exit.flags;
 	return ring1_pv_syscall(vcpu, v->setup.entry_sysenter32);
 }

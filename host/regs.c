@@ -41,6 +41,7 @@ void ring1_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
 	vcpu->arch.cr0 = cr0;
 }
 
+/* TSD goes into the processor's CR4 at the next enter (run.c), no other bit does. */
 bool ring1_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4)
 {
 	return !(cr4 & (X86_CR4_LA57 | X86_CR4_PCIDE | X86_CR4_PKE | X86_CR4_VMXE));
@@ -99,7 +100,7 @@ void ring1_regs_set_vif(struct vcpu_ring1 *v, bool on)
 	if (v->user)
 		return;
 	if (ring1_is_pv(v))
-		WRITE_ONCE(v->shared->vif, on ? X86_EFLAGS_IF : 0);
+		WRITE_ONCE(ring1_shared_to_write(v)->vif, on ? X86_EFLAGS_IF : 0);
 	else
 		v->vif = on;
 }
@@ -140,9 +141,9 @@ __fast void ring1_regs_to_kernel(struct vcpu_ring1 *v)
 		return;
 	v->user = false;
 	if (ring1_is_pv(v)) {
-		WRITE_ONCE(v->shared->user_gs, v->gs_base);
+		WRITE_ONCE(ring1_shared_to_write(v)->user_gs, v->gs_base);
 		v->gs_base = v->setup.kernel_gs;
-		WRITE_ONCE(v->shared->vif, 0);
+		WRITE_ONCE(ring1_shared_to_write(v)->vif, 0);
 	}
 }
 

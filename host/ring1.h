@@ -186,19 +186,36 @@ struct vcpu_ring1 {
 	bool			loaded;		/* prepare_switch_to_guest() ran */
 	bool			segments_live;	/* the registers know the guest's selectors best */
 	bool			guest_selectors;	/* registers may hold the guest GDT's */
-	bool			pge_off;
+	bool			cr4_loaded;
 	u16			host_ds, host_es, host_fs, host_gs, host_ldt;
 	u64			host_fs_base, host_kernel_gs_base, host_cr3;
+	unsigned long		host_cr4;	/* of RING1_LOADED_CR4, if cr4_loaded */
 
 	/* PV */
 	struct ring1_vcpu_page	*shared;	/* NULL in trap mode */
 	struct page		*shared_page;
 	gfn_t			shared_gfn;
+	bool			shared_written;	/* since the log of dirty pages had it */
 	struct ring1_setup	setup;		/* copied once */
 
 	u64			stat[RING1_NR_STATS];
 	u64			hypercalls[RING1_NR_HYPERCALLS];
 };
+
+/*
+ * Bits of CR4 that are not the host's while a vCPU is loaded, in the host world as well: no
+ * translation is global, RDTSC is the guest's choice, and the host's counters are not for
+ * guests to read. Ring 0 can use RDTSC and RDPMC whatever CR4 says.
+ */
+#define RING1_LOADED_CR4	(X86_CR4_PGE | X86_CR4_TSD | X86_CR4_PCE)
+
+/*
+ * What kvm.ko would tell guests of, and is not there: CPUID that faults, as CPUID does not
+ * exit; TSX_CTRL; and SPEC_CTRL, which is the host's (cpuid.c), so that a guest which was told
+ * of enhanced IBRS would take itself for protected by a write that fails.
+ */
+#define RING1_HIDDEN_PLATFORM_INFO	MSR_PLATFORM_INFO_CPUID_FAULT
+#define RING1_HIDDEN_CAPABILITIES	(ARCH_CAP_IBRS_ALL | ARCH_CAP_TSX_CTRL_MSR)
 
 /*
  * A function of the fast set, see run.c: not probed, and in a section of its own, which a
@@ -225,6 +242,13 @@ static __always_inline u16 ring1_read_ldt(void)
 
 static inline bool ring1_is_pv(const struct vcpu_ring1 *v)
 {
+	return v->shared;
+}
+
+/* A PV vCPU's shared page, to be written: the log of dirty pages is to have it. */
+static __always_inline struct ring1_vcpu_page *ring1_shared_to_write(struct vcpu_ring1 *v)
+{
+	v->shared_written = true;
 	return v->shared;
 }
 
@@ -315,6 +339,7 @@ void ring1_regs_to_kernel(struct vcpu_ring1 *v);
 /* pv.c */
 int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa);
 void ring1_pv_stop(struct vcpu_ring1 *v);
+void ring1_pv_put(struct vcpu_ring1 *v);
 void ring1_pv_leave(struct vcpu_ring1 *v);
 const struct ring1_restart_range *ring1_pv_restart_range(struct vcpu_ring1 *v);
 void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_restart_range *range);

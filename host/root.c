@@ -416,6 +416,7 @@ static struct ring1_mmu *new_mmu(struct kvm *kvm)
 	if (!mmu)
 		return NULL;
 	raw_spin_lock_init(&mmu->lock);
+	mutex_init(&mmu->log_mutex);
 	mmu->kvm = kvm;
 	mmu->quota = min_t(u64, QUOTA_BASE + kvm->nr_memslot_pages / 64 +
 			   MAX_TOPS * atomic_read(&kvm->online_vcpus), MAX_TWINS);

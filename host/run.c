@@ -70,21 +70,36 @@ static u64 safe_dr7(const struct kvm_vcpu *vcpu, u64 dr7)
 }
 
 /*
- * Once per run: what the host can keep while it handles interrupts in between.
+ * CR4 for the guest world. A guest's write of CR4 and a VMM's are exits that come here before
+ * the next enter, so TSD is never late, and an unchanged CR4 costs a comparison. PGE: ring 1
+ * may use global TLB entries whatever its CR3 says; clearing it drops them all.
  *
- * Ring 1 may use global TLB entries whatever its CR3 says. The host gets by without
- * them while the vCPU is loaded; clearing CR4.PGE drops them all.
+ * The host's tasks toggle TSD, and turn PCE on and off, as they are switched, behind
+ * ring1_vcpu_put(), which puts both back. Only an IPI of perf's may set PCE meanwhile.
  */
+static void load_cr4(struct vcpu_ring1 *v)
+{
+	unsigned long cr4 = cr4_read_shadow();
+	unsigned long wanted = v->vcpu.arch.cr4 & X86_CR4_TSD;
+	unsigned long change = (cr4 ^ wanted) & RING1_LOADED_CR4;
+
+	if (likely(!change))
+		return;
+	if (!v->cr4_loaded)
+		v->host_cr4 = cr4 & RING1_LOADED_CR4;
+	v->host_cr4 |= cr4 & X86_CR4_PCE;
+	v->cr4_loaded = true;
+	cr4_update_irqsoff(change & ~cr4, change & cr4);
+}
+
+/* Once per run: what the host can keep while it handles interrupts in between. */
 static void prepare_run(struct vcpu_ring1 *v)
 {
 	unsigned long cr3 = __get_current_cr3_fast();
 	u64 low = cr3 & GENMASK_ULL(RING1_GS_CR3_BITS - 1, 0);
 	bool pcid = cr4_read_shadow() & X86_CR4_PCIDE;
 
-	if (!v->pge_off && boot_cpu_has(X86_FEATURE_PGE)) {
-		cr4_clear_bits_irqsoff(X86_CR4_PGE);
-		v->pge_off = true;
-	}
+	load_cr4(v);
 	if (v->host_cr3 != low) {
 		v->host_cr3 = low;
 		wrmsrl(MSR_KERNEL_GS_BASE, low);
@@ -97,6 +112,8 @@ static void prepare_run(struct vcpu_ring1 *v)
 			     ring1_paging_features() & RING1_FEATURE_BOUNCE_PF;
 	v->conf->dr7 = safe_dr7(&v->vcpu, v->dr7);
 	v->conf->debug = !!(v->conf->dr7 & DR7_BP_EN_MASK);
+	/* By the guest and the switcher. */
+	v->shared_written = true;
 }
 
 /*
@@ -532,8 +549,9 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 		ring1_event_recheck(v);
 	if (must_leave(vcpu))
 		return false;
-	/* The interrupt's handler may have turned on PEBS or BTS, see park_host_msrs(). */
-	if (is_host_interrupt(v, vector) && boot_cpu_has(X86_FEATURE_DS))
+	/* The interrupt's handler may have turned on RDPMC, PEBS or BTS, see load_cr4(). */
+	if (is_host_interrupt(v, vector) &&
+	    (boot_cpu_has(X86_FEATURE_DS) || cr4_read_shadow() & X86_CR4_PCE))
 		return false;
 	++vcpu->stat.exits;
 	return true;

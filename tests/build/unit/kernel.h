@@ -190,10 +190,10 @@ enum { CC_ATTR_MEM_ENCRYPT, CC_ATTR_GUEST_STATE_ENCRYPT };
 #define hw_breakpoint_active()	fake.host_breakpoint
 #define write_pkru(value)	fake_note("wrpkru", value, 0)
 
-static inline void cr4_clear_bits_irqsoff(unsigned long bits)
+static inline void cr4_update_irqsoff(unsigned long set, unsigned long clear)
 {
-	fake_note("cr4 clear", bits, 0);
-	fake.cr4 &= ~bits;
+	fake_note("cr4", set, clear);
+	fake.cr4 = (fake.cr4 & ~clear) | set;
 }
 
 static inline int rdmsrl_safe(u32 msr, u64 *value)
