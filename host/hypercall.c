@@ -620,11 +620,14 @@ bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu)
 	return true;
 }
 
-/* What KVM puts in place of a guest's VMCALL or VMMCALL. */
+/* What KVM puts into the hypercall pages of Hyper-V and Xen, and over a VMCALL it emulates. */
 void ring1_patch_hypercall(struct kvm_vcpu *vcpu, unsigned char *code)
 {
-	/* VMCALL and VMMCALL belong to a hypervisor above us: UD2, and a NOP. */
-	static const u8 ud2[] = { 0x0f, 0x0b, 0x90 };
+	/*
+	 * VMCALL and VMMCALL belong to a hypervisor above us. VMLAUNCH is #UD, also where one
+	 * sees it, and has no other use in a guest: emulate.c takes it.
+	 */
+	static const u8 vmlaunch[] = { 0x0f, 0x01, 0xc2 };
 
-	memcpy(code, ud2, sizeof(ud2));
+	memcpy(code, vmlaunch, sizeof(vmlaunch));
 }

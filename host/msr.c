@@ -110,6 +110,12 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 			return 1;
 		v->spec_ctrl = msr->data;
 		return 0;
+	case MSR_IA32_TSC:
+	case MSR_IA32_TSC_ADJUST:
+		/* RDTSC shows the host's counter. A restore must not fail, but a guest is told. */
+		if (!msr->host_initiated)
+			return msr->index == MSR_IA32_TSC || msr->data;
+		return kvm_set_msr_common(vcpu, msr);
 	case MSR_IA32_XFD:
 	case MSR_IA32_XFD_ERR:
 		/* XFD is the monitor's, see ring1_vcpu_create(). */

@@ -201,12 +201,28 @@ bool ring1_get_if_flag(struct kvm_vcpu *vcpu)
 	return ring1_regs_get_vif(to_ring1(vcpu));
 }
 
+/**
+ * ring1_regs_report_debug - tell the VMM of a breakpoint of its own
+ * @vcpu:	at the instruction
+ * @dr6:	which it was, in the processor's polarity or not
+ *
+ * Return: 0, as KVM's exit handlers.
+ */
+int ring1_regs_report_debug(struct kvm_vcpu *vcpu, unsigned long dr6)
+{
+	vcpu->run->exit_reason = KVM_EXIT_DEBUG;
+	vcpu->run->debug.arch.dr6 = dr6 | DR6_ACTIVE_LOW;
+	vcpu->run->debug.arch.dr7 = to_ring1(vcpu)->dr7;
+	vcpu->run->debug.arch.pc = kvm_get_linear_rip(vcpu);
+	vcpu->run->debug.arch.exception = DB_VECTOR;
+	return 0;
+}
+
 /*
- * What the guest armed goes into the hardware at the next enter (run.c). KVM does not
- * check a VMM's value: MOV DR7 would fault if a bit of the upper half were set, and the
- * exit's own MOV if GD were.
+ * What the guest or its VMM armed goes into the hardware at the next enter (run.c). KVM does
+ * not check a VMM's value: MOV DR7 would fault if a bit of the upper half were set.
  */
 void ring1_set_dr7(struct kvm_vcpu *vcpu, unsigned long value)
 {
-	to_ring1(vcpu)->dr7 = (u32)value & ~DR7_GD;
+	to_ring1(vcpu)->dr7 = (u32)value;
 }

@@ -19,10 +19,19 @@
 #define ring1_debug		IS_ENABLED(CONFIG_KVM_RING1_DEBUG)
 #define ring1_assert(condition)	WARN_ON_ONCE(ring1_debug && !(condition))
 
+/* RFLAGS that IRET and SYSRET load from a kernel's image. */
+#define RING1_IRET_RFLAGS \
+	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF | \
+	 X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF | X86_EFLAGS_OF | X86_EFLAGS_NT | \
+	 X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID | X86_EFLAGS_IOPL)
+
 struct ring1_mmu;
 struct ring1_region;
 struct ring1_root_slot;
 struct ring1_twin;
+
+/* In one VM of a process, or in all of them: what KVM_CAP_MAX_VCPUS promises. */
+#define RING1_NR_REGIONS	round_up(KVM_MAX_VCPUS, PTRS_PER_PMD)
 
 /**
  * struct ring1_mm - slot 256 of one VMM process
@@ -30,7 +39,7 @@ struct ring1_twin;
  * @mm:		whose PGD holds the slot; counted
  * @vms:	VMs of the process
  * @pud:	table the PGD entry points to
- * @pmd:	table its first entry points to: one entry a region
+ * @pmd:	tables its first entries point to, side by side: one entry a region
  * @used:	regions that a vCPU has
  * @region:	all that there are, from the first on; those not in use are empty
  */
@@ -40,8 +49,8 @@ struct ring1_mm {
 	unsigned int		vms;
 	u64			*pud;
 	u64			*pmd;
-	DECLARE_BITMAP(used, PTRS_PER_PMD);
-	struct ring1_region	*region[PTRS_PER_PMD];
+	DECLARE_BITMAP(used, RING1_NR_REGIONS);
+	struct ring1_region	*region[RING1_NR_REGIONS];
 };
 
 /**
@@ -299,6 +308,8 @@ int ring1_mmu_fault(struct kvm_vcpu *vcpu);
 
 /* segments.c */
 bool ring1_segments_loadable(const struct vcpu_ring1 *v, u16 selector);
+void ring1_segments_describe(const struct desc_struct *desc, u16 selector,
+			     struct kvm_segment *var);
 void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var);
 void ring1_segments_sync(struct vcpu_ring1 *v);
 void ring1_segments_claim(struct vcpu_ring1 *v);
@@ -323,6 +334,7 @@ unsigned long ring1_get_rflags(struct kvm_vcpu *vcpu);
 void ring1_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
 bool ring1_get_if_flag(struct kvm_vcpu *vcpu);
 void ring1_set_dr7(struct kvm_vcpu *vcpu, unsigned long value);
+int ring1_regs_report_debug(struct kvm_vcpu *vcpu, unsigned long dr6);
 bool ring1_regs_get_vif(struct vcpu_ring1 *v);
 void ring1_regs_set_vif(struct vcpu_ring1 *v, bool on);
 u64 ring1_regs_user_gs(struct vcpu_ring1 *v);
@@ -346,9 +358,10 @@ int ring1_pv_syscall(struct kvm_vcpu *vcpu, u64 entry);
 int ring1_pv_sysenter(struct kvm_vcpu *vcpu);
 
 /* trap.c */
+int ring1_trap_read_system(struct vcpu_ring1 *v, u64 addr, void *val, unsigned int bytes,
+			   struct x86_exception *e);
 void ring1_trap_sync_desc(struct vcpu_ring1 *v);
-bool ring1_trap_gate_open(struct vcpu_ring1 *v, unsigned int vector);
-void ring1_trap_deliver(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error);
+struct kvm_segment ring1_trap_kernel_cs(u16 selector);
 int ring1_trap_syscall(struct kvm_vcpu *vcpu, u64 target);
 int ring1_trap_sysenter(struct kvm_vcpu *vcpu);
 
@@ -359,17 +372,23 @@ void ring1_stats_create(struct kvm *kvm);
 int ring1_vcpu_create(struct kvm_vcpu *vcpu);
 void ring1_vcpu_free(struct kvm_vcpu *vcpu);
 void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event);
+void ring1_vcpu_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
 void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void ring1_vcpu_put(struct kvm_vcpu *vcpu);
 void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu);
 int ring1_vcpu_load_tsc_aux(struct vcpu_ring1 *v);
 int ring1_vcpu_uret_init(void);
 
+/* idt.c */
+void ring1_idt_deliver(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error);
+int ring1_idt_intn(struct vcpu_ring1 *v, unsigned int vector, u64 next);
+int ring1_idt_iret(struct vcpu_ring1 *v, unsigned int width);
+
 /* event.c */
 void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected);
 void ring1_inject_nmi(struct kvm_vcpu *vcpu);
 void ring1_inject_exception(struct kvm_vcpu *vcpu);
-void ring1_event_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector);
+void ring1_event_deliver_int80(struct kvm_vcpu *vcpu);
 void ring1_cancel_injection(struct kvm_vcpu *vcpu);
 int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection);
 int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection);
@@ -377,7 +396,6 @@ void ring1_enable_irq_window(struct kvm_vcpu *vcpu);
 void ring1_enable_nmi_window(struct kvm_vcpu *vcpu);
 void ring1_event_deliver_fault(struct kvm_vcpu *vcpu, unsigned int vector, u32 error);
 void ring1_event_recheck(struct vcpu_ring1 *v);
-void ring1_event_unmask_nmi(struct vcpu_ring1 *v);
 void ring1_set_interrupt_shadow(struct kvm_vcpu *vcpu, int mask);
 u32 ring1_get_interrupt_shadow(struct kvm_vcpu *vcpu);
 bool ring1_get_nmi_mask(struct kvm_vcpu *vcpu);
@@ -422,7 +440,8 @@ bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
 
 /* emulate.c */
 int ring1_emulate(struct kvm_vcpu *vcpu);
-int ring1_emulate_one(struct kvm_vcpu *vcpu);
+bool ring1_must_emulate(struct vcpu_ring1 *v);
+int ring1_emulate_mode(struct kvm_vcpu *vcpu);
 int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp, u64 ss,
 		       bool unmask_nmi);
 

@@ -161,6 +161,21 @@ void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event)
 		ring1_desc_write(v, RING1_GDT_TLS + i, 0);
 }
 
+/* A PV kernel is gone with long mode: so resets a VMM that has registers alone for it. */
+void ring1_vcpu_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	int idx;
+
+	ring1_set_cr0(vcpu, cr0);
+	if (!ring1_is_pv(v) || is_long_mode(vcpu))
+		return;
+	/* For the page that is marked dirty: KVM_SET_SREGS comes without. */
+	idx = srcu_read_lock(&vcpu->kvm->srcu);
+	ring1_pv_leave(v);
+	srcu_read_unlock(&vcpu->kvm->srcu, idx);
+}
+
 void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 {
 	struct ring1_host *host = to_ring1(vcpu)->host;

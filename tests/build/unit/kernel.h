@@ -57,6 +57,8 @@ typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
 
 #define PAGE_SIZE		4096
 #define PTRS_PER_PMD		512
+#define KVM_MAX_VCPUS		1024
+#define round_up(n, to)		(((n) + (to) - 1) / (to) * (to))
 #define PTRS_PER_PGD		512
 #define PT64_ROOT_4LEVEL	4
 struct mutex {

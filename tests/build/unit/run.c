@@ -15,6 +15,7 @@
 #define __USER_CS		0x33
 #define SEGMENT_RPL_MASK	3
 #define DR_ENABLE_SIZE		2
+#define DR7_GD			BIT_ULL(13)
 #define XFEATURE_MASK_BNDREGS	BIT_ULL(3)
 #define XFEATURE_MASK_BNDCSR	BIT_ULL(4)
 #define XFEATURE_MASK_PKRU	BIT_ULL(9)
@@ -23,6 +24,12 @@
 #define TIF_NEED_FPU_LOAD	0
 #define KVM_HANDLING_NMI	1
 #define KVM_HANDLING_IRQ	2
+#define KVM_ISA_VMX		1
+#define KVM_ISA_SVM		2
+#define trace_kvm_entry(vcpu, immediate)	((void)(vcpu))
+#define trace_kvm_exit(vcpu, isa)		((void)(isa))
+#define trace_kvm_entry_enabled()		false
+#define trace_kvm_exit_enabled()		fake.traced
 
 struct pt_regs_mc {
 	unsigned long cs, ip, flags;
@@ -108,6 +115,7 @@ bool ring1_paging_fault_fast(struct kvm_vcpu *vcpu)
 	return false;
 }
 
+bool ring1_must_emulate(struct vcpu_ring1 *v) { return false; }
 void ring1_segments_check(struct vcpu_ring1 *v) { }
 void ring1_cancel_injection(struct kvm_vcpu *vcpu) { }
 void ring1_event_recheck(struct vcpu_ring1 *v) { }
@@ -532,8 +540,8 @@ TEST_F(run, an_unarmed_dr7_is_not_loaded)
 	self->v.dr7 = 0x400;
 	run(&self->v);
 	EXPECT_EQ(0, seen.debug);
-	/* Armed on the switcher alone: there is nothing to load either. */
-	self->v.dr7 = 0x401;
+	/* Armed on the switcher alone: there is nothing to load either. GD is never loaded. */
+	self->v.dr7 = 0x2401;
 	self->v.vcpu.arch.eff_db[0] = RING1_SLOT_BASE;
 	run(&self->v);
 	EXPECT_EQ(0, seen.debug);
