@@ -142,7 +142,8 @@ TEST_F(ports, strings_cross_pages)
 	EXPECT_EQ(299 & 0xff, inb(SCRATCH));
 	/* Pages that come as they are touched, the last one in the middle. */
 	munmap(p, 3 * PAGE);
-	p = mmap(p, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	p = mmap(p, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		 -1, 0);
 	outb(0x77, SCRATCH);
 	EXPECT_EQ(0, rep_insb(p, 2 * PAGE + 100));
 	EXPECT_TRUE(all_are(p, 2 * PAGE + 100, 0x77));

@@ -51,7 +51,9 @@ static struct {
 
 static uint32_t output_of(const struct kvm_cpuid_entry2 *e, enum output output)
 {
-	return (const uint32_t[]){ e->eax, e->ebx, e->ecx, e->edx }[output];
+	const uint32_t outputs[] = { e->eax, e->ebx, e->ecx, e->edx };
+
+	return outputs[output];
 }
 
 TEST(no_such_feature_is_offered)
