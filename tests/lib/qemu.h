@@ -23,6 +23,7 @@
 #define PATIENCE	200		/* seconds for what is waited for, if a test has no other */
 #define PROMPT		"guest# "
 #define TEXT_MAX	(256 * 1024)
+#define CONSOLE_TAIL	24000
 #define LINE_MAX_QMP	(64 * 1024)
 #define MAX_ARGUMENTS	64
 
@@ -249,7 +250,7 @@ static inline bool wait_for_event(QEMU *self, const char *name)
 /* What is known when something did not come. */
 static inline void explain(QEMU *self)
 {
-	size_t tail = self->len > 3000 ? self->len - 3000 : 0;
+	size_t tail = self->len > CONSOLE_TAIL ? self->len - CONSOLE_TAIL : 0;
 
 	print_comment("the console's end", self->text + tail);
 	print_comment("QEMU said", all_said(self));
