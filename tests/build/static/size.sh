@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Claim:    the module is less than 7,500 lines of code, the guest port with the lines
+# Claim:    the module is less than 8,000 lines of code, the guest port with the lines
 #           that its patches add less than 3,000; documents have the size right
 # How:      counts all files under version control, which no generated one is, without
 #           blank lines and those that are only comment; prints the figures of both kinds
@@ -54,7 +54,7 @@ module=$(module | code)
 port=$(port | code)
 found=$(mktemp)
 plan 4
-check "module and ABI: $module lines (all: $(module | wc -l)), below 7500" less "$module" 7500
+check "module and ABI: $module lines (all: $(module | wc -l)), below 8000" less "$module" 8000
 check "guest port and patches: $port lines (all: $(port | wc -l)), below 3000" less "$port" 3000
 check "documents give the monitor's size" documented "$module" monitor
 check "and its part in assembly" documented "$(assembly | code)" assembly
