@@ -104,7 +104,7 @@ static inline void print_comment(const char *title, const char *text)
 	printf("# %s:\n", title);
 	for (; *text; text = *end ? end + 1 : end) {
 		end = text + strcspn(text, "\r\n");
-		if (end != text && strncmp(text, "FPR", 3) && strncmp(text + 1, "MM", 2))
+		if (end != text && strncmp(text, "FP", 2) && strncmp(text + 1, "MM", 2))
 			printf("#   %.*s\n", (int)(end - text), text);
 	}
 	fflush(stdout);
