@@ -32,12 +32,28 @@ void __init ring1_cpuid_init(void)
 	kvm_cpu_cap_clear(X86_FEATURE_VIRT_SSBD);
 	kvm_cpu_cap_clear(X86_FEATURE_AMD_PSFD);
 	kvm_cpu_cap_clear(X86_FEATURE_AUTOIBRS);
+	kvm_cpu_cap_clear(X86_FEATURE_AMD_STIBP_ALWAYS_ON);
+	kvm_cpu_cap_clear(X86_FEATURE_INTEL_PSFD);
+	kvm_cpu_cap_clear(X86_FEATURE_IPRED_CTRL);
+	kvm_cpu_cap_clear(X86_FEATURE_RRSBA_CTRL);
+	kvm_cpu_cap_clear(X86_FEATURE_DDPD_U);
+	kvm_cpu_cap_clear(X86_FEATURE_BHI_CTRL);
 	kvm_cpu_cap_clear(X86_FEATURE_LAM);
 	/* #NM for a disabled AMX state would have to be told from the guest's own. */
 	kvm_cpu_cap_clear(X86_FEATURE_XFD);
 	kvm_cpu_cap_clear(X86_FEATURE_AMX_TILE);
 	kvm_cpu_cap_clear(X86_FEATURE_AMX_INT8);
 	kvm_cpu_cap_clear(X86_FEATURE_AMX_BF16);
+	kvm_cpu_cap_clear(X86_FEATURE_AMX_FP16);
+	kvm_cpu_cap_clear(X86_FEATURE_AMX_COMPLEX);
+	/* ENCLS is for CPL 0; DEBUGCTL and EFER are the host's, and FFXSR would want CPL 0. */
+	kvm_cpu_cap_clear(X86_FEATURE_SGX);
+	kvm_cpu_cap_clear(X86_FEATURE_SGX_LC);
+	kvm_cpu_cap_clear(X86_FEATURE_SGX1);
+	kvm_cpu_cap_clear(X86_FEATURE_SGX2);
+	kvm_cpu_cap_clear(X86_FEATURE_SGX_EDECCSSA);
+	kvm_cpu_cap_clear(X86_FEATURE_BUS_LOCK_DETECT);
+	kvm_cpu_cap_clear(X86_FEATURE_FXSR_OPT);
 	/* What is not on in the host is not there for the guest. */
 	if (!(cr4_read_shadow() & X86_CR4_SMAP))
 		kvm_cpu_cap_clear(X86_FEATURE_SMAP);

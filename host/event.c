@@ -2,13 +2,13 @@
 /*
  * Events into the guest: whether it can take one now, and what KVM calls to inject
  * one. When KVM asks for an injection it is done at once, so nothing is ever left
- * half injected. What the guest then finds is pv.c's or trap.c's business. The masks,
+ * half injected. What the guest then finds is pv.c's or idt.c's business. The masks,
  * interrupt shadow and NMIs in progress, are kept here.
  */
 #include "lapic.h"
+#include "trace.h"
 #include "x86.h"
 #include "ring1.h"
-#include "tracepoints.h"
 
 /* A local APIC has an interrupt: note it, and have the vCPU look. */
 void ring1_deliver_interrupt(struct kvm_lapic *apic, int delivery_mode, int trig_mode, int vector)
@@ -22,32 +22,32 @@ static void deliver(struct kvm_vcpu *vcpu, unsigned int vector, bool has_error, 
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
-	trace_ring1_inject(vcpu->vcpu_id, vector, error, kvm_rip_read(vcpu));
 	v->int_shadow = 0;
 	if (ring1_is_pv(v))
 		ring1_pv_deliver(v, vector, has_error ? error : 0);
 	else
-		ring1_trap_deliver(v, vector, has_error, error);
+		ring1_idt_deliver(v, vector, has_error, error);
 }
 
 #define INTN_INSN_SIZE	2
-#define ERROR_CODE_IDT	2	/* the selector's index is one of the IDT */
 
-/* The guest's user made INT n: RIP is behind the instruction. */
-void ring1_event_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector)
+/* The guest's user made INT 0x80: RIP is behind the instruction. */
+void ring1_event_deliver_int80(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
+	u64 next = kvm_rip_read(vcpu);
 
-	if (!ring1_is_pv(v) && !ring1_trap_gate_open(v, vector)) {
-		kvm_rip_write(vcpu, kvm_rip_read(vcpu) - INTN_INSN_SIZE);
-		kvm_queue_exception_e(vcpu, GP_VECTOR, vector * 8 + ERROR_CODE_IDT);
+	if (ring1_is_pv(v)) {
+		deliver(vcpu, IA32_SYSCALL_VECTOR, false, 0);
 		return;
 	}
-	deliver(vcpu, vector, false, 0);
+	kvm_rip_write(vcpu, next - INTN_INSN_SIZE);
+	ring1_idt_intn(v, IA32_SYSCALL_VECTOR, next);
 }
 
 void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected)
 {
+	trace_kvm_inj_virq(vcpu->arch.interrupt.nr, false, reinjected);
 	deliver(vcpu, vcpu->arch.interrupt.nr, false, 0);
 }
 
@@ -111,7 +111,7 @@ void ring1_cancel_injection(struct kvm_vcpu *vcpu)
 	kvm_clear_interrupt_queue(vcpu);
 }
 
-int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection)
+__fast int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
@@ -121,7 +121,7 @@ int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection)
 	       !READ_ONCE(v->shared->frame[RING1_EVENT_NORMAL].busy);
 }
 
-int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection)
+__fast int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
@@ -142,7 +142,7 @@ void ring1_enable_irq_window(struct kvm_vcpu *vcpu)
 
 	v->event_wanted = true;
 	if (ring1_is_pv(v))
-		WRITE_ONCE(v->shared->pending, 1);
+		WRITE_ONCE(ring1_shared_to_write(v)->pending, 1);
 	if (range)
 		ring1_pv_rewind(v, range);
 }
@@ -167,28 +167,31 @@ bool ring1_get_nmi_mask(struct kvm_vcpu *vcpu)
 	return to_ring1(vcpu)->nmi_masked;
 }
 
+/* KVM's emulator calls this for IRET. */
 void ring1_set_nmi_mask(struct kvm_vcpu *vcpu, bool masked)
 {
+	if (to_ring1(vcpu)->nmi_masked && !masked)
+		kvm_make_request(KVM_REQ_EVENT, vcpu);
 	to_ring1(vcpu)->nmi_masked = masked;
 }
 
-/* At every exit: let KVM decide again about what it could not inject. */
+/*
+ * At every exit: let KVM decide again about what it could not inject. In a trap guest all
+ * that it waits for is seen here, and nothing is said as long as it does not come.
+ */
 __fast void ring1_event_recheck(struct vcpu_ring1 *v)
 {
+	struct kvm_vcpu *vcpu = &v->vcpu;
+
 	if (!v->event_wanted)
 		return;
-	v->event_wanted = false;
 	if (ring1_is_pv(v))
-		WRITE_ONCE(v->shared->pending, 0);
-	kvm_make_request(KVM_REQ_EVENT, &v->vcpu);
-}
-
-void ring1_event_unmask_nmi(struct vcpu_ring1 *v)
-{
-	if (!v->nmi_masked)
+		WRITE_ONCE(ring1_shared_to_write(v)->pending, 0);
+	else if (!ring1_interrupt_allowed(vcpu, true) &&
+		 !(vcpu->arch.nmi_pending && ring1_nmi_allowed(vcpu, true)))
 		return;
-	v->nmi_masked = false;
-	kvm_make_request(KVM_REQ_EVENT, &v->vcpu);
+	v->event_wanted = false;
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
 }
 
 /* Guests have no SMM: no SMI is ever pending. */

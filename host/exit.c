@@ -7,10 +7,11 @@
 
 #include <asm/cpu.h>
 #include <asm/debugreg.h>
+#include <asm/svm.h>
+#include <asm/vmx.h>
 #include "irq.h"
 #include "x86.h"
 #include "ring1.h"
-#include "tracepoints.h"
 
 /*
  * End a guest that broke the contract, or that the monitor has broken. @why and @detail
@@ -18,7 +19,6 @@
  */
 static int kill_guest(struct kvm_vcpu *vcpu, const char *why, u64 detail)
 {
-	trace_ring1_kill(vcpu->vcpu_id, kvm_rip_read(vcpu), detail);
 	pr_err_ratelimited("%s[%d]: guest killed: %s (%#llx) at %#lx\n", current->comm,
 			   task_pid_nr(current), why, detail, kvm_rip_read(vcpu));
 	kvm_vm_dead(vcpu->kvm);
@@ -34,14 +34,8 @@ static int handle_debug(struct kvm_vcpu *vcpu)
 {
 	unsigned long dr6 = to_ring1(vcpu)->exit.dr6;
 
-	if (vcpu->guest_debug & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP)) {
-		vcpu->run->exit_reason = KVM_EXIT_DEBUG;
-		vcpu->run->debug.arch.dr6 = dr6 | DR6_ACTIVE_LOW;
-		vcpu->run->debug.arch.dr7 = vcpu->arch.dr7;
-		vcpu->run->debug.arch.pc = kvm_get_linear_rip(vcpu);
-		vcpu->run->debug.arch.exception = DB_VECTOR;
-		return 0;
-	}
+	if (vcpu->guest_debug & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
+		return ring1_regs_report_debug(vcpu, dr6);
 	/* The payload has DR6's polarity turned round where it is active low. */
 	kvm_queue_exception_p(vcpu, DB_VECTOR, dr6 ^ DR6_ACTIVE_LOW);
 	return 1;
@@ -122,7 +116,7 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 		return handle_exception(vcpu);
 	case IA32_SYSCALL_VECTOR:
 		if (v->conf->int80)
-			ring1_event_deliver_intn(vcpu, IA32_SYSCALL_VECTOR);
+			ring1_event_deliver_int80(vcpu);
 		return 1;
 	case FIRST_EXTERNAL_VECTOR ... IA32_SYSCALL_VECTOR - 1:
 	case IA32_SYSCALL_VECTOR + 1 ... 255:
@@ -150,16 +144,13 @@ int ring1_handle_exit(struct kvm_vcpu *vcpu, fastpath_t fastpath)
 		kvm_queue_exception_e(vcpu, v->stack->fault_vector, v->stack->fault_error);
 		return 1;
 	case RING1_EXIT_EMULATE:
-		v->stat[RING1_STAT_EMULATE]++;
-		/* A VMM that resets its guest by registers alone. */
-		if (ring1_is_pv(v) && !is_long_mode(vcpu))
-			ring1_pv_leave(v);
-		return ring1_emulate_one(vcpu);
+		return ring1_emulate_mode(vcpu);
 	default:
-		/* The host has survived the machine check; what else gets here is a bug. */
-		WARN_ONCE((vector & 0xff) != X86_TRAP_MC,
-			  "kvm_ring1: vector %lld in the switcher, error %llx\n",
-			  vector & 0xff, v->exit.error);
+		/*
+		 * The host has survived the machine check; what else gets here is a bug, be it
+		 * the processor's: no reason to let a guest end hosts that panic_on_warn.
+		 */
+		ring1_assert((vector & 0xff) == X86_TRAP_MC);
 		return kill_guest(vcpu, "fault in the switcher", vector);
 	}
 }
@@ -172,15 +163,30 @@ int ring1_skip_emulated_instruction(struct kvm_vcpu *vcpu)
 	return kvm_emulate_instruction(vcpu, EMULTYPE_SKIP) ? 1 : 0;
 }
 
-/* For KVM's own tracepoints. */
+/*
+ * For kvm:kvm_exit, and `perf kvm stat`, which goes by the processor's vendor: the exit that
+ * SVM or VMX would have for it. What they have no word for is told as a hypercall.
+ */
 void ring1_get_exit_info(struct kvm_vcpu *vcpu, u32 *reason, u64 *info1, u64 *info2,
 			 u32 *intr_info, u32 *error_code)
 {
+	bool vmx = boot_cpu_data.x86_vendor == X86_VENDOR_INTEL;
 	struct vcpu_ring1 *v = to_ring1(vcpu);
+	u64 vector = v->exit.vector;
 
-	*reason = v->exit.vector;
-	*info1 = v->exit.error;
-	*info2 = v->fault_gva;
-	*intr_info = 0;
+	if (vector == RING1_EXIT_ABORT || vector == RING1_EXIT_NMI_PENDING)
+		vector = NMI_VECTOR;
 	*error_code = v->exit.error;
+	*info1 = vmx ? v->fault_gva : v->exit.error;
+	*info2 = vmx ? 0 : v->fault_gva;
+	*intr_info = vector > 255 ? 0 : INTR_INFO_VALID_MASK | vector;
+	if (vector > 255) {
+		*reason = vmx ? EXIT_REASON_VMCALL : SVM_EXIT_VMMCALL;
+	} else if (vector >= FIRST_EXTERNAL_VECTOR) {
+		*reason = vmx ? EXIT_REASON_EXTERNAL_INTERRUPT : SVM_EXIT_INTR;
+	} else {
+		*reason = vmx ? EXIT_REASON_EXCEPTION_NMI :
+			  vector == NMI_VECTOR ? SVM_EXIT_NMI : SVM_EXIT_EXCP_BASE + vector;
+		*intr_info |= vector == NMI_VECTOR ? INTR_TYPE_NMI_INTR : INTR_TYPE_HARD_EXCEPTION;
+	}
 }

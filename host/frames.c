@@ -413,8 +413,9 @@ static bool was_writable(struct ring1_mmu *mmu, u64 gfn)
  * Whatever reads or clears the log, or turns it on, has every vCPU pass here before it
  * enters again. A TLB that may write implies a bit in the log, or a flush to come. Entries
  * that may only read go as well: their next fault costs less than to tell them apart.
+ * Another vCPU may have begun with that: this one waits, or its flush would come too early.
  *
- * Context: kvm->srcu held, interrupts on.
+ * Context: kvm->srcu held; may sleep.
  */
 void ring1_frames_log(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu)
 {
@@ -424,6 +425,7 @@ void ring1_frames_log(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu)
 
 	if (!atomic_read(&vcpu->kvm->nr_memslots_dirty_logging))
 		return;
+	mutex_lock(&mmu->log_mutex);
 	kvm_for_each_memslot(slot, bkt, kvm_memslots(vcpu->kvm)) {
 		if (!kvm_slot_dirty_track_enabled(slot))
 			continue;
@@ -434,4 +436,5 @@ void ring1_frames_log(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu)
 					    _PAGE_RW | _PAGE_DIRTY);
 		}
 	}
+	mutex_unlock(&mmu->log_mutex);
 }

@@ -48,7 +48,19 @@ __fast long ring1_hc_abi_version(struct kvm_vcpu *vcpu)
  */
 long ring1_hc_vcpu_register(struct kvm_vcpu *vcpu, u64 page)
 {
-	return ring1_pv_start(vcpu, page);
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	struct ring1_setup setup;
+	int r;
+
+	if (offset_in_page(page))
+		return -EINVAL;
+	r = kvm_vcpu_read_guest(vcpu, page + RING1_PAGE_SETUP, &setup, sizeof(setup));
+	if (r)
+		return r;
+	r = ring1_pv_start(vcpu, page, &setup);
+	if (!r)
+		v->gs_base = setup.kernel_gs;
+	return r;
 }
 
 /**
@@ -336,7 +348,7 @@ __fast long ring1_hc_load_gs(struct kvm_vcpu *vcpu, u32 selector)
 	ring1_segments_fill(v, ok ? selector : 0, &var);
 	ring1_set_segment(vcpu, &var, VCPU_SREG_GS);
 	v->gs_base = gs_base;
-	ring1_msr_set_kernel_gs_base(v, var.base);
+	ring1_regs_set_user_gs(v, var.base);
 	return ok ? 0 : -EINVAL;
 }
 
@@ -467,8 +479,7 @@ long ring1_hc_features(struct kvm_vcpu *vcpu, u32 nr, u64 *out)
  */
 long ring1_hc_mmu_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns, u32 flags)
 {
-	if (kernel_root & ~PAGE_MASK || live & ~PAGE_MASK || flags || nr_gfns > 1ull << 32 ||
-	    !ring1_is_pv(to_ring1(vcpu)))
+	if (flags)
 		return -EINVAL;
 	return ring1_paging_register(vcpu, kernel_root, live, nr_gfns);
 }
@@ -609,11 +620,14 @@ bool ring1_hypercall_irqoff(struct kvm_vcpu *vcpu)
 	return true;
 }
 
-/* What KVM puts in place of a guest's VMCALL or VMMCALL. */
+/* What KVM puts into the hypercall pages of Hyper-V and Xen, and over a VMCALL it emulates. */
 void ring1_patch_hypercall(struct kvm_vcpu *vcpu, unsigned char *code)
 {
-	/* VMCALL and VMMCALL belong to a hypervisor above us: UD2, and a NOP. */
-	static const u8 ud2[] = { 0x0f, 0x0b, 0x90 };
+	/*
+	 * VMCALL and VMMCALL belong to a hypervisor above us. VMLAUNCH is #UD, also where one
+	 * sees it, and has no other use in a guest: emulate.c takes it.
+	 */
+	static const u8 vmlaunch[] = { 0x0f, 0x01, 0xc2 };
 
-	memcpy(code, ud2, sizeof(ud2));
+	memcpy(code, vmlaunch, sizeof(vmlaunch));
 }

@@ -56,6 +56,7 @@ static void cache_reg(struct kvm_vcpu *vcpu, enum kvm_reg reg)
 
 static int vcpu_pre_run(struct kvm_vcpu *vcpu)
 {
+	ring1_regs_write(to_ring1(vcpu));
 	return 1;
 }
 
@@ -140,7 +141,7 @@ static struct kvm_x86_ops ring1_ops __initdata = {
 	.get_cpl = ring1_get_cpl,
 	.get_cs_db_l_bits = ring1_get_cs_db_l_bits,
 	.is_valid_cr0 = ring1_is_valid_cr0,
-	.set_cr0 = ring1_set_cr0,
+	.set_cr0 = ring1_vcpu_set_cr0,
 	.is_valid_cr4 = ring1_is_valid_cr4,
 	.set_cr4 = ring1_set_cr4,
 	.set_efer = ring1_set_efer,

@@ -173,9 +173,15 @@ int ring1_mmu_fault(struct kvm_vcpu *vcpu)
 	u64 gva = v->fault_gva;
 	int r;
 
-	/* WRPKRU is the guest user's, keys are not: the next enter sets PKRU to 0. */
-	if (v->exit.error & PFERR_PK_MASK)
+	/*
+	 * WRPKRU is the guest user's, keys are not, and the next run sets PKRU to 0. But who
+	 * has closed a key shall not find it open here of all places.
+	 */
+	if (v->exit.error & PFERR_PK_MASK) {
+		if (v->user)
+			ring1_mmu_inject_fault(vcpu, true);
 		return 1;
+	}
 
 	/* An async page fault of the hypervisor above has a token for an address. */
 	if (!vcpu->arch.apf.host_apf_flags) {

@@ -42,14 +42,7 @@ static u64 get_kernel_gs_base(struct vcpu_ring1 *v)
 {
 	if (!ring1_is_pv(v))
 		return v->kernel_gs_base;
-	return v->user ? v->setup.kernel_gs : READ_ONCE(v->shared->user_gs);
-}
-
-__fast void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value)
-{
-	v->kernel_gs_base = value;
-	if (ring1_is_pv(v) && !v->user)
-		WRITE_ONCE(v->shared->user_gs, value);
+	return v->user ? v->setup.kernel_gs : ring1_regs_user_gs(v);
 }
 
 int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
@@ -57,6 +50,10 @@ int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u64 *plain = plain_msr(v, msr->index);
 
+	if (msr->index == MSR_CSTAR && msr->host_initiated && ring1_is_pv(v)) {
+		msr->data = ring1_save(v);
+		return 0;
+	}
 	if (plain) {
 		if (msr->index == MSR_FS_BASE)
 			ring1_segments_sync(v);
@@ -73,6 +70,9 @@ int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 			return 1;
 		msr->data = v->spec_ctrl;
 		return 0;
+	case MSR_IA32_TSX_CTRL:
+		msr->data = 0;
+		return !msr->host_initiated;
 	case MSR_IA32_DEBUGCTLMSR:
 	/* CPUID, which does not trap, may tell of SME where KVM has no such MSR. */
 	case MSR_AMD64_SEV:
@@ -91,6 +91,8 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u64 *plain = plain_msr(v, msr->index);
 
+	if (msr->index == MSR_CSTAR && msr->host_initiated)
+		return ring1_restore(vcpu, msr->data);
 	if (plain) {
 		if (msr->index == MSR_FS_BASE)
 			ring1_segments_claim(v);
@@ -100,7 +102,7 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 
 	switch (msr->index) {
 	case MSR_KERNEL_GS_BASE:
-		ring1_msr_set_kernel_gs_base(v, msr->data);
+		ring1_regs_set_user_gs(v, msr->data);
 		return 0;
 	case MSR_IA32_SPEC_CTRL:
 		/* SPEC_CTRL is hidden from the guest, whose system calls would all exit. */
@@ -108,10 +110,24 @@ int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 			return 1;
 		v->spec_ctrl = msr->data;
 		return 0;
+	case MSR_IA32_TSC:
+	case MSR_IA32_TSC_ADJUST:
+		/* RDTSC shows the host's counter. A restore must not fail, but a guest is told. */
+		if (!msr->host_initiated)
+			return msr->index == MSR_IA32_TSC || msr->data;
+		return kvm_set_msr_common(vcpu, msr);
 	case MSR_IA32_XFD:
 	case MSR_IA32_XFD_ERR:
 		/* XFD is the monitor's, see ring1_vcpu_create(). */
 		return msr->data || !msr->host_initiated;
+	case MSR_IA32_TSX_CTRL:
+		return msr->data || !msr->host_initiated;
+	case MSR_PLATFORM_INFO:
+		msr->data &= ~RING1_HIDDEN_PLATFORM_INFO;
+		return kvm_set_msr_common(vcpu, msr);
+	case MSR_IA32_ARCH_CAPABILITIES:
+		msr->data &= ~RING1_HIDDEN_CAPABILITIES;
+		return kvm_set_msr_common(vcpu, msr);
 	case MSR_IA32_DEBUGCTLMSR:
 		/* LBR and BTF are not virtualized. */
 		return msr->data & ~DEBUGCTLMSR_BTF ? 1 : 0;

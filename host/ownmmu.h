@@ -129,6 +129,7 @@ struct ring1_twin {
  * struct ring1_mmu - the own MMU of a VM
  * @lock:	guards everything below but @gib's pointers, which only appear
  * @kvm:	the VM
+ * @log_mutex:	who takes write access because of a log of dirty pages
  * @gib:	guest frames
  * @twin:	by id
  * @nr_twins:	ids given away
@@ -152,6 +153,7 @@ struct ring1_twin {
 struct ring1_mmu {
 	raw_spinlock_t		lock;
 	struct kvm		*kvm;
+	struct mutex		log_mutex;	/* the frame map of slots that log */
 	struct ring1_gib	*gib[RING1_NR_GIBS];
 	struct ring1_twin	**twin;
 	u32			nr_twins;
@@ -305,6 +307,7 @@ void ring1_root_evict(struct vcpu_ring1 *v, struct ring1_mmu *mmu);
 void ring1_root_drop(struct vcpu_ring1 *v, struct ring1_mmu *mmu);
 void ring1_root_flush(struct vcpu_ring1 *v, struct ring1_mmu *mmu);
 int ring1_root_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns);
+bool ring1_root_registered(struct kvm *kvm, u64 *kernel_root, u64 *live, u64 *nr_gfns);
 void ring1_root_unregister(struct vcpu_ring1 *v);
 void ring1_root_free(struct kvm *kvm);
 

@@ -362,9 +362,12 @@ int ring1_paging_fault(struct kvm_vcpu *vcpu)
 	return own_fault(vcpu, v->mmu);
 }
 
-/* As ring1_hc_mmu_register(), whose arguments are checked. */
+/* As ring1_hc_mmu_register(). */
 long ring1_paging_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr_gfns)
 {
+	if (kernel_root & ~PAGE_MASK || live & ~PAGE_MASK || nr_gfns > 1ull << 32 ||
+	    !ring1_is_pv(to_ring1(vcpu)))
+		return -EINVAL;
 	if (!own_mmu)
 		return -EOPNOTSUPP;
 	return ring1_root_register(vcpu, kernel_root, live, nr_gfns);
@@ -413,7 +416,7 @@ static int fill_for_sync(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, u64 addr,
 	if (r == RING1_WANT_EMULATION && want.table)
 		return RING1_REFUSED;
 	if (access & PFERR_USER_MASK)
-		WRITE_ONCE(v->shared->pf_exit, 1);
+		WRITE_ONCE(ring1_shared_to_write(v)->pf_exit, 1);
 	return RING1_FILLED;
 }
 

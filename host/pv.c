@@ -61,40 +61,33 @@ static struct page *pin_guest_page(struct kvm_vcpu *vcpu, gfn_t gfn)
  * ring1_pv_start - make a vCPU a PV vCPU, or give it another page and setup
  * @vcpu:	vCPU that is not in the guest
  * @gpa:	of its struct ring1_vcpu_page
+ * @setup:	what it registers
  *
+ * Context: kvm->srcu held; may sleep.
  * Return: 0; -EINVAL or -EFAULT, and nothing has changed.
  */
-int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa)
+int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa, const struct ring1_setup *setup)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
-	struct ring1_vcpu_page *shared;
-	struct ring1_setup setup;
 	struct page *pinned;
 
-	if (offset_in_page(gpa))
+	if (offset_in_page(gpa) || !setup_valid(vcpu, setup))
 		return -EINVAL;
-	pinned = pin_guest_page(vcpu, gpa_to_gfn(gpa));
+	pinned = gpa >> RING1_SHARED_BITS ? NULL : pin_guest_page(vcpu, gpa_to_gfn(gpa));
 	if (!pinned)
 		return -EFAULT;
-	shared = page_address(pinned);
-	memcpy(&setup, &shared->setup, sizeof(setup));
-	if (!setup_valid(vcpu, &setup)) {
-		unpin_user_page(pinned);
-		return -EINVAL;
-	}
 
 	ring1_pv_stop(v);
-	v->setup = setup;
+	v->setup = *setup;
 	v->shared_page = pinned;
 	v->shared_gfn = gpa_to_gfn(gpa);
-	v->shared = shared;
-	v->conf->kernel_gs = setup.kernel_gs;
-	v->conf->entry_user = setup.entry_user;
-	v->conf->entry_syscall64 = setup.entry_syscall64;
-	v->conf->entry_syscall32 = setup.entry_syscall32;
-	v->conf->entry_sysenter32 = setup.entry_sysenter32;
+	v->shared = page_address(pinned);
+	v->conf->kernel_gs = setup->kernel_gs;
+	v->conf->entry_user = setup->entry_user;
+	v->conf->entry_syscall64 = setup->entry_syscall64;
+	v->conf->entry_syscall32 = setup->entry_syscall32;
+	v->conf->entry_sysenter32 = setup->entry_sysenter32;
 	ring1_region_share(&v->region, pinned);
-	v->gs_base = setup.kernel_gs;
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	return 0;
 }
@@ -111,10 +104,36 @@ void ring1_pv_stop(struct vcpu_ring1 *v)
 		return;
 	v->vif = ring1_regs_get_vif(v);
 	v->kernel_gs_base = v->user ? v->setup.kernel_gs : ring1_regs_user_gs(v);
+	v->unwritten = 0;
 	v->shared = NULL;
 	ring1_region_share(&v->region, NULL);
 	kvm_vcpu_mark_page_dirty(&v->vcpu, v->shared_gfn);
 	unpin_user_pages_dirty_lock(&v->shared_page, 1, true);
+}
+
+/**
+ * ring1_pv_put - put the shared page into the log of dirty pages
+ * @v:	vCPU that a CPU or the VMM lets go
+ *
+ * The page is pinned, and written by no entry of the guest's that the log could watch. A VMM
+ * that reads the log for the last time has stopped the vCPU before. One that does not run
+ * leaves a ring of dirty pages as it is, which may be full.
+ *
+ * Context: as vcpu_put(): may be preemption by another task.
+ */
+void ring1_pv_put(struct vcpu_ring1 *v)
+{
+	struct kvm *kvm = v->vcpu.kvm;
+	int idx;
+
+	if (!v->shared_written)
+		return;
+	v->shared_written = false;
+	if (!ring1_is_pv(v) || !atomic_read(&kvm->nr_memslots_dirty_logging))
+		return;
+	idx = srcu_read_lock(&kvm->srcu);
+	kvm_vcpu_mark_page_dirty(&v->vcpu, v->shared_gfn);
+	srcu_read_unlock(&kvm->srcu, idx);
 }
 
 /**
@@ -155,7 +174,7 @@ __fast void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_restart_ran
 {
 	kvm_rip_write(&v->vcpu, range->start);
 	v->gs_base = v->setup.kernel_gs;
-	WRITE_ONCE(v->shared->vif, 0);
+	WRITE_ONCE(ring1_shared_to_write(v)->vif, 0);
 	v->stat[RING1_STAT_REWIND]++;
 }
 
@@ -206,7 +225,7 @@ __fast void ring1_pv_deliver(struct vcpu_ring1 *v, unsigned int vector, u32 erro
 	struct kvm_vcpu *vcpu = &v->vcpu;
 	bool user = v->user;
 	unsigned int class = event_class(vector, user);
-	struct ring1_frame *frame = &v->shared->frame[class];
+	struct ring1_frame *frame = &ring1_shared_to_write(v)->frame[class];
 	unsigned long flags = ring1_get_rflags(vcpu);
 
 	if (!user && READ_ONCE(frame->busy)) {
@@ -229,7 +248,7 @@ __fast void ring1_pv_deliver(struct vcpu_ring1 *v, unsigned int vector, u32 erro
 	WRITE_ONCE(frame->busy, 1);
 
 	ring1_regs_to_kernel(v);
-	WRITE_ONCE(v->shared->vif, 0);
+	WRITE_ONCE(ring1_shared_to_write(v)->vif, 0);
 	v->rflags = ENTRY_RFLAGS;
 	kvm_rip_write(vcpu, entry_point(v, class, user));
 }
@@ -256,6 +275,6 @@ int ring1_pv_sysenter(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 
-	v->shared->frame[RING1_EVENT_NORMAL].flags = v->exit.flags;
+	ring1_shared_to_write(v)->frame[RING1_EVENT_NORMAL].flags = v->exit.flags;
 	return ring1_pv_syscall(vcpu, v->setup.entry_sysenter32);
 }

@@ -27,6 +27,8 @@
 #define RO_FLAGS	(_PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_NX)
 #define RW_FLAGS	(RO_FLAGS | _PAGE_RW | _PAGE_DIRTY)
 
+#define TABLES_ORDER	get_order(RING1_NR_REGIONS * sizeof(u64))
+
 static DEFINE_MUTEX(region_lock);	/* the list, and everything in struct ring1_mm */
 static LIST_HEAD(mm_list);
 static void *text[RING1_NR_TEXT_PAGES];
@@ -68,26 +70,33 @@ static struct ring1_mm *find_mm(struct mm_struct *mm)
 	return NULL;
 }
 
+static void free_mm(struct ring1_mm *rmm)
+{
+	free_pages((unsigned long)rmm->pmd, TABLES_ORDER);
+	free_page((unsigned long)rmm->pud);
+	kvfree(rmm);
+}
+
 static struct ring1_mm *new_mm(struct mm_struct *mm)
 {
 	struct ring1_mm *rmm;
+	int i;
 
 	lockdep_assert_held(&region_lock);
 
-	rmm = kzalloc(sizeof(*rmm), GFP_KERNEL_ACCOUNT);
+	rmm = kvzalloc(sizeof(*rmm), GFP_KERNEL_ACCOUNT);
 	if (!rmm)
 		return ERR_PTR(-ENOMEM);
 	rmm->pud = new_page();
-	rmm->pmd = new_page();
+	rmm->pmd = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO, TABLES_ORDER);
 	if (!rmm->pud || !rmm->pmd) {
-		free_page((unsigned long)rmm->pmd);
-		free_page((unsigned long)rmm->pud);
-		kfree(rmm);
+		free_mm(rmm);
 		return ERR_PTR(-ENOMEM);
 	}
 	mmgrab(mm);
 	rmm->mm = mm;
-	rmm->pud[0] = entry(rmm->pmd, TABLE_FLAGS);
+	for (i = 0; i < RING1_NR_REGIONS / PTRS_PER_PMD; i++)
+		rmm->pud[i] = entry(rmm->pmd + i * PTRS_PER_PMD, TABLE_FLAGS);
 	list_add(&rmm->list, &mm_list);
 	return rmm;
 }
@@ -132,8 +141,8 @@ static void fill_views(struct ring1_region *region)
 	}
 	/* HOST(view) is 0 there. */
 	region->guest_pte[RING1_PG_HOST] = page_to_phys(ZERO_PAGE(0)) | RO_FLAGS;
-	region->guest_pmd[region->index] = entry(region->guest_pte, TABLE_FLAGS);
-	region->guest_pud[0] = entry(region->guest_pmd, TABLE_FLAGS);
+	region->guest_pmd[region->index % PTRS_PER_PMD] = entry(region->guest_pte, TABLE_FLAGS);
+	region->guest_pud[region->index / PTRS_PER_PMD] = entry(region->guest_pmd, TABLE_FLAGS);
 	region->root[RING1_SLOT] = entry(region->guest_pud, TABLE_FLAGS);
 }
 
@@ -225,17 +234,17 @@ int ring1_region_create(struct ring1_mm *rmm, struct ring1_region *region)
 	int r = 0;
 
 	mutex_lock(&region_lock);
-	index = find_first_zero_bit(rmm->used, PTRS_PER_PMD);
-	if (index < PTRS_PER_PMD && !rmm->region[index]) {
+	index = find_first_zero_bit(rmm->used, RING1_NR_REGIONS);
+	if (index < RING1_NR_REGIONS && !rmm->region[index]) {
 		/* Allocations wait for the VMM's own memory cgroup: not with all others. */
 		mutex_unlock(&region_lock);
 		fresh = alloc_region();
 		if (!fresh)
 			return -ENOMEM;
 		mutex_lock(&region_lock);
-		index = find_first_zero_bit(rmm->used, PTRS_PER_PMD);
+		index = find_first_zero_bit(rmm->used, RING1_NR_REGIONS);
 	}
-	if (index == PTRS_PER_PMD) {
+	if (index == RING1_NR_REGIONS) {
 		r = -ENOSPC;
 	} else if (!rmm->region[index]) {
 		r = publish(rmm, index, fresh);
@@ -296,12 +305,10 @@ void ring1_mm_put(struct ring1_mm *rmm)
 	}
 	mutex_unlock(&region_lock);
 
-	for (i = 0; i < PTRS_PER_PMD && rmm->region[i]; i++)
+	for (i = 0; i < RING1_NR_REGIONS && rmm->region[i]; i++)
 		free_region(rmm->region[i]);
 	mmdrop(rmm->mm);
-	free_page((unsigned long)rmm->pmd);
-	free_page((unsigned long)rmm->pud);
-	kfree(rmm);
+	free_mm(rmm);
 }
 
 /**

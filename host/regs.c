@@ -41,6 +41,7 @@ void ring1_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
 	vcpu->arch.cr0 = cr0;
 }
 
+/* TSD goes into the processor's CR4 at the next enter (run.c), no other bit does. */
 bool ring1_is_valid_cr4(struct kvm_vcpu *vcpu, unsigned long cr4)
 {
 	return !(cr4 & (X86_CR4_LA57 | X86_CR4_PCIDE | X86_CR4_PKE | X86_CR4_VMXE));
@@ -91,17 +92,50 @@ __fast bool ring1_regs_get_vif(struct vcpu_ring1 *v)
 	/* A trap guest's IRETQ to ring 3 does not trap. */
 	if (v->user)
 		return true;
-	return ring1_is_pv(v) ? READ_ONCE(v->shared->vif) & X86_EFLAGS_IF : v->vif;
+	if (ring1_is_pv(v) && !(v->unwritten & RING1_UNWRITTEN_VIF))
+		return READ_ONCE(v->shared->vif) & X86_EFLAGS_IF;
+	return v->vif;
 }
 
 void ring1_regs_set_vif(struct vcpu_ring1 *v, bool on)
 {
 	if (v->user)
 		return;
+	v->vif = on;
 	if (ring1_is_pv(v))
-		WRITE_ONCE(v->shared->vif, on ? X86_EFLAGS_IF : 0);
-	else
-		v->vif = on;
+		v->unwritten |= RING1_UNWRITTEN_VIF;
+	if (v->vcpu.wants_to_run)
+		ring1_regs_write(v);
+}
+
+/**
+ * ring1_regs_set_user_gs - set the GS base that the kernel's SWAPGS would bring
+ * @v:		vCPU
+ * @base:	canonical
+ */
+__fast void ring1_regs_set_user_gs(struct vcpu_ring1 *v, u64 base)
+{
+	v->kernel_gs_base = base;
+	if (ring1_is_pv(v) && !v->user)
+		v->unwritten |= RING1_UNWRITTEN_GS;
+	if (v->vcpu.wants_to_run)
+		ring1_regs_write(v);
+}
+
+/**
+ * ring1_regs_write - bring a PV vCPU's shared page in step with its registers
+ * @v:	vCPU in KVM_RUN
+ *
+ * What a VMM sets waits for that: while it loads another state of the VM, the page may be
+ * any memory of that one.
+ */
+__fast void ring1_regs_write(struct vcpu_ring1 *v)
+{
+	if (v->unwritten & RING1_UNWRITTEN_VIF)
+		WRITE_ONCE(ring1_shared_to_write(v)->vif, v->vif ? X86_EFLAGS_IF : 0);
+	if (v->unwritten & RING1_UNWRITTEN_GS)
+		WRITE_ONCE(ring1_shared_to_write(v)->user_gs, v->kernel_gs_base);
+	v->unwritten = 0;
 }
 
 /**
@@ -112,7 +146,8 @@ void ring1_regs_set_vif(struct vcpu_ring1 *v, bool on)
  */
 u64 ring1_regs_user_gs(struct vcpu_ring1 *v)
 {
-	u64 gs = READ_ONCE(v->shared->user_gs);
+	u64 gs = v->unwritten & RING1_UNWRITTEN_GS ? v->kernel_gs_base :
+						     READ_ONCE(v->shared->user_gs);
 
 	return is_noncanonical_msr_address(gs, &v->vcpu) ? 0 : gs;
 }
@@ -140,9 +175,9 @@ __fast void ring1_regs_to_kernel(struct vcpu_ring1 *v)
 		return;
 	v->user = false;
 	if (ring1_is_pv(v)) {
-		WRITE_ONCE(v->shared->user_gs, v->gs_base);
+		WRITE_ONCE(ring1_shared_to_write(v)->user_gs, v->gs_base);
 		v->gs_base = v->setup.kernel_gs;
-		WRITE_ONCE(v->shared->vif, 0);
+		WRITE_ONCE(ring1_shared_to_write(v)->vif, 0);
 	}
 }
 
@@ -166,12 +201,28 @@ bool ring1_get_if_flag(struct kvm_vcpu *vcpu)
 	return ring1_regs_get_vif(to_ring1(vcpu));
 }
 
+/**
+ * ring1_regs_report_debug - tell the VMM of a breakpoint of its own
+ * @vcpu:	at the instruction
+ * @dr6:	which it was, in the processor's polarity or not
+ *
+ * Return: 0, as KVM's exit handlers.
+ */
+int ring1_regs_report_debug(struct kvm_vcpu *vcpu, unsigned long dr6)
+{
+	vcpu->run->exit_reason = KVM_EXIT_DEBUG;
+	vcpu->run->debug.arch.dr6 = dr6 | DR6_ACTIVE_LOW;
+	vcpu->run->debug.arch.dr7 = to_ring1(vcpu)->dr7;
+	vcpu->run->debug.arch.pc = kvm_get_linear_rip(vcpu);
+	vcpu->run->debug.arch.exception = DB_VECTOR;
+	return 0;
+}
+
 /*
- * What the guest armed goes into the hardware at the next enter (run.c). KVM does not
- * check a VMM's value: MOV DR7 would fault if a bit of the upper half were set, and the
- * exit's own MOV if GD were.
+ * What the guest or its VMM armed goes into the hardware at the next enter (run.c). KVM does
+ * not check a VMM's value: MOV DR7 would fault if a bit of the upper half were set.
  */
 void ring1_set_dr7(struct kvm_vcpu *vcpu, unsigned long value)
 {
-	to_ring1(vcpu)->dr7 = (u32)value & ~DR7_GD;
+	to_ring1(vcpu)->dr7 = (u32)value;
 }

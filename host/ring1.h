@@ -19,10 +19,19 @@
 #define ring1_debug		IS_ENABLED(CONFIG_KVM_RING1_DEBUG)
 #define ring1_assert(condition)	WARN_ON_ONCE(ring1_debug && !(condition))
 
+/* RFLAGS that IRET and SYSRET load from a kernel's image. */
+#define RING1_IRET_RFLAGS \
+	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF | \
+	 X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF | X86_EFLAGS_OF | X86_EFLAGS_NT | \
+	 X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID | X86_EFLAGS_IOPL)
+
 struct ring1_mmu;
 struct ring1_region;
 struct ring1_root_slot;
 struct ring1_twin;
+
+/* In one VM of a process, or in all of them: what KVM_CAP_MAX_VCPUS promises. */
+#define RING1_NR_REGIONS	round_up(KVM_MAX_VCPUS, PTRS_PER_PMD)
 
 /**
  * struct ring1_mm - slot 256 of one VMM process
@@ -30,7 +39,7 @@ struct ring1_twin;
  * @mm:		whose PGD holds the slot; counted
  * @vms:	VMs of the process
  * @pud:	table the PGD entry points to
- * @pmd:	table its first entry points to: one entry a region
+ * @pmd:	tables its first entries point to, side by side: one entry a region
  * @used:	regions that a vCPU has
  * @region:	all that there are, from the first on; those not in use are empty
  */
@@ -40,8 +49,8 @@ struct ring1_mm {
 	unsigned int		vms;
 	u64			*pud;
 	u64			*pmd;
-	DECLARE_BITMAP(used, PTRS_PER_PMD);
-	struct ring1_region	*region[PTRS_PER_PMD];
+	DECLARE_BITMAP(used, RING1_NR_REGIONS);
+	struct ring1_region	*region[RING1_NR_REGIONS];
 };
 
 /**
@@ -177,19 +186,37 @@ struct vcpu_ring1 {
 	bool			loaded;		/* prepare_switch_to_guest() ran */
 	bool			segments_live;	/* the registers know the guest's selectors best */
 	bool			guest_selectors;	/* registers may hold the guest GDT's */
-	bool			pge_off;
+	bool			cr4_loaded;
 	u16			host_ds, host_es, host_fs, host_gs, host_ldt;
 	u64			host_fs_base, host_kernel_gs_base, host_cr3;
+	unsigned long		host_cr4;	/* of RING1_LOADED_CR4, if cr4_loaded */
 
 	/* PV */
 	struct ring1_vcpu_page	*shared;	/* NULL in trap mode */
 	struct page		*shared_page;
 	gfn_t			shared_gfn;
+	u8			unwritten;	/* of it: RING1_UNWRITTEN_* */
+	bool			shared_written;	/* since the log of dirty pages had it */
 	struct ring1_setup	setup;		/* copied once */
 
 	u64			stat[RING1_NR_STATS];
 	u64			hypercalls[RING1_NR_HYPERCALLS];
 };
+
+/*
+ * Bits of CR4 that are not the host's while a vCPU is loaded, in the host world as well: no
+ * translation is global, RDTSC is the guest's choice, and the host's counters are not for
+ * guests to read. Ring 0 can use RDTSC and RDPMC whatever CR4 says.
+ */
+#define RING1_LOADED_CR4	(X86_CR4_PGE | X86_CR4_TSD | X86_CR4_PCE)
+
+/*
+ * What kvm.ko would tell guests of, and is not there: CPUID that faults, as CPUID does not
+ * exit; TSX_CTRL; and SPEC_CTRL, which is the host's (cpuid.c), so that a guest which was told
+ * of enhanced IBRS would take itself for protected by a write that fails.
+ */
+#define RING1_HIDDEN_PLATFORM_INFO	MSR_PLATFORM_INFO_CPUID_FAULT
+#define RING1_HIDDEN_CAPABILITIES	(ARCH_CAP_IBRS_ALL | ARCH_CAP_TSX_CTRL_MSR)
 
 /*
  * A function of the fast set, see run.c: not probed, and in a section of its own, which a
@@ -214,8 +241,19 @@ static __always_inline u16 ring1_read_ldt(void)
 	return ldt;
 }
 
+/* What the registers have and a PV vCPU's shared page has not yet. */
+#define RING1_UNWRITTEN_VIF	1	/* vif */
+#define RING1_UNWRITTEN_GS	2	/* kernel_gs_base, as user_gs */
+
 static inline bool ring1_is_pv(const struct vcpu_ring1 *v)
 {
+	return v->shared;
+}
+
+/* A PV vCPU's shared page, to be written: the log of dirty pages is to have it. */
+static __always_inline struct ring1_vcpu_page *ring1_shared_to_write(struct vcpu_ring1 *v)
+{
+	v->shared_written = true;
 	return v->shared;
 }
 
@@ -270,6 +308,8 @@ int ring1_mmu_fault(struct kvm_vcpu *vcpu);
 
 /* segments.c */
 bool ring1_segments_loadable(const struct vcpu_ring1 *v, u16 selector);
+void ring1_segments_describe(const struct desc_struct *desc, u16 selector,
+			     struct kvm_segment *var);
 void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var);
 void ring1_segments_sync(struct vcpu_ring1 *v);
 void ring1_segments_claim(struct vcpu_ring1 *v);
@@ -294,15 +334,22 @@ unsigned long ring1_get_rflags(struct kvm_vcpu *vcpu);
 void ring1_set_rflags(struct kvm_vcpu *vcpu, unsigned long rflags);
 bool ring1_get_if_flag(struct kvm_vcpu *vcpu);
 void ring1_set_dr7(struct kvm_vcpu *vcpu, unsigned long value);
+int ring1_regs_report_debug(struct kvm_vcpu *vcpu, unsigned long dr6);
 bool ring1_regs_get_vif(struct vcpu_ring1 *v);
 void ring1_regs_set_vif(struct vcpu_ring1 *v, bool on);
 u64 ring1_regs_user_gs(struct vcpu_ring1 *v);
+void ring1_regs_set_user_gs(struct vcpu_ring1 *v, u64 base);
+void ring1_regs_write(struct vcpu_ring1 *v);
 void ring1_regs_to_user(struct vcpu_ring1 *v);
 void ring1_regs_to_kernel(struct vcpu_ring1 *v);
 
 /* pv.c */
-int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa);
+/* Address bits of a shared page: so that save.c has room for a mark. */
+#define RING1_SHARED_BITS	44
+
+int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa, const struct ring1_setup *setup);
 void ring1_pv_stop(struct vcpu_ring1 *v);
+void ring1_pv_put(struct vcpu_ring1 *v);
 void ring1_pv_leave(struct vcpu_ring1 *v);
 const struct ring1_restart_range *ring1_pv_restart_range(struct vcpu_ring1 *v);
 void ring1_pv_rewind(struct vcpu_ring1 *v, const struct ring1_restart_range *range);
@@ -311,9 +358,10 @@ int ring1_pv_syscall(struct kvm_vcpu *vcpu, u64 entry);
 int ring1_pv_sysenter(struct kvm_vcpu *vcpu);
 
 /* trap.c */
+int ring1_trap_read_system(struct vcpu_ring1 *v, u64 addr, void *val, unsigned int bytes,
+			   struct x86_exception *e);
 void ring1_trap_sync_desc(struct vcpu_ring1 *v);
-bool ring1_trap_gate_open(struct vcpu_ring1 *v, unsigned int vector);
-void ring1_trap_deliver(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error);
+struct kvm_segment ring1_trap_kernel_cs(u16 selector);
 int ring1_trap_syscall(struct kvm_vcpu *vcpu, u64 target);
 int ring1_trap_sysenter(struct kvm_vcpu *vcpu);
 
@@ -324,24 +372,23 @@ void ring1_stats_create(struct kvm *kvm);
 int ring1_vcpu_create(struct kvm_vcpu *vcpu);
 void ring1_vcpu_free(struct kvm_vcpu *vcpu);
 void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event);
+void ring1_vcpu_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0);
 void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 void ring1_vcpu_put(struct kvm_vcpu *vcpu);
 void ring1_prepare_switch_to_guest(struct kvm_vcpu *vcpu);
 int ring1_vcpu_load_tsc_aux(struct vcpu_ring1 *v);
 int ring1_vcpu_uret_init(void);
 
-/* msr.c */
-int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
-int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
-void ring1_msr_set_kernel_gs_base(struct vcpu_ring1 *v, u64 value);
-int ring1_get_feature_msr(u32 index, u64 *data);
-bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
+/* idt.c */
+void ring1_idt_deliver(struct vcpu_ring1 *v, unsigned int vector, bool has_error, u32 error);
+int ring1_idt_intn(struct vcpu_ring1 *v, unsigned int vector, u64 next);
+int ring1_idt_iret(struct vcpu_ring1 *v, unsigned int width);
 
 /* event.c */
 void ring1_inject_irq(struct kvm_vcpu *vcpu, bool reinjected);
 void ring1_inject_nmi(struct kvm_vcpu *vcpu);
 void ring1_inject_exception(struct kvm_vcpu *vcpu);
-void ring1_event_deliver_intn(struct kvm_vcpu *vcpu, unsigned int vector);
+void ring1_event_deliver_int80(struct kvm_vcpu *vcpu);
 void ring1_cancel_injection(struct kvm_vcpu *vcpu);
 int ring1_interrupt_allowed(struct kvm_vcpu *vcpu, bool for_injection);
 int ring1_nmi_allowed(struct kvm_vcpu *vcpu, bool for_injection);
@@ -349,7 +396,6 @@ void ring1_enable_irq_window(struct kvm_vcpu *vcpu);
 void ring1_enable_nmi_window(struct kvm_vcpu *vcpu);
 void ring1_event_deliver_fault(struct kvm_vcpu *vcpu, unsigned int vector, u32 error);
 void ring1_event_recheck(struct vcpu_ring1 *v);
-void ring1_event_unmask_nmi(struct vcpu_ring1 *v);
 void ring1_set_interrupt_shadow(struct kvm_vcpu *vcpu, int mask);
 u32 ring1_get_interrupt_shadow(struct kvm_vcpu *vcpu);
 bool ring1_get_nmi_mask(struct kvm_vcpu *vcpu);
@@ -382,9 +428,20 @@ long ring1_paging_forget(struct kvm_vcpu *vcpu, u64 root);
 long ring1_paging_write_cr3(struct kvm_vcpu *vcpu, u64 value);
 long ring1_paging_write_cr3_fast(struct kvm_vcpu *vcpu, u64 value);
 
+/* save.c */
+u64 ring1_save(struct vcpu_ring1 *v);
+int ring1_restore(struct kvm_vcpu *vcpu, u64 cstar);
+
+/* msr.c */
+int ring1_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
+int ring1_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
+int ring1_get_feature_msr(u32 index, u64 *data);
+bool ring1_has_emulated_msr(struct kvm *kvm, u32 index);
+
 /* emulate.c */
 int ring1_emulate(struct kvm_vcpu *vcpu);
-int ring1_emulate_one(struct kvm_vcpu *vcpu);
+bool ring1_must_emulate(struct vcpu_ring1 *v);
+int ring1_emulate_mode(struct kvm_vcpu *vcpu);
 int ring1_emulate_iret(struct kvm_vcpu *vcpu, u64 ip, u64 cs, u64 flags, u64 sp, u64 ss,
 		       bool unmask_nmi);
 

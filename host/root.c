@@ -416,6 +416,7 @@ static struct ring1_mmu *new_mmu(struct kvm *kvm)
 	if (!mmu)
 		return NULL;
 	raw_spin_lock_init(&mmu->lock);
+	mutex_init(&mmu->log_mutex);
 	mmu->kvm = kvm;
 	mmu->quota = min_t(u64, QUOTA_BASE + kvm->nr_memslot_pages / 64 +
 			   MAX_TOPS * atomic_read(&kvm->online_vcpus), MAX_TWINS);
@@ -557,6 +558,33 @@ int ring1_root_register(struct kvm_vcpu *vcpu, u64 kernel_root, u64 live, u64 nr
 out:
 	mutex_unlock(&vm->mmu_mutex);
 	unpin(page, map, nr_gfns);
+	return r;
+}
+
+/**
+ * ring1_root_registered - ask what ring1_root_register() was told
+ * @kvm:	the VM
+ * @kernel_root: out
+ * @live:	out
+ * @nr_gfns:	out
+ *
+ * Return: whether a kernel has registered.
+ */
+bool ring1_root_registered(struct kvm *kvm, u64 *kernel_root, u64 *live, u64 *nr_gfns)
+{
+	struct ring1_mmu *mmu = ring1_mmu_of(kvm);
+	bool r;
+
+	if (!mmu)
+		return false;
+	raw_spin_lock_irq(&mmu->lock);
+	r = mmu->kernel;
+	if (r) {
+		*kernel_root = (u64)mmu->kernel->gfn << PAGE_SHIFT;
+		*live = gfn_to_gpa(mmu->live_gfn);
+		*nr_gfns = mmu->nr_live;
+	}
+	raw_spin_unlock_irq(&mmu->lock);
 	return r;
 }
 

@@ -27,6 +27,7 @@
 #include <asm/tlbflush.h>
 #include "lapic.h"
 #include "pmu.h"
+#include "trace.h"
 #include "x86.h"
 #include "mitigations.h"
 #include "ring1.h"
@@ -43,16 +44,6 @@
 /* In each byte, with KVM_RING1_DEBUG. */
 #define RING1_POISON	0xa5
 
-/* The guest world knows 64-bit kernel code and the user's two code segments. */
-static bool can_enter(struct vcpu_ring1 *v)
-{
-	if (!is_long_mode(&v->vcpu))
-		return false;
-	if (v->int_shadow && v->event_wanted)
-		return false;
-	return v->user || v->kernel_cs.l;
-}
-
 static __fast u16 hardware_cs(const struct vcpu_ring1 *v)
 {
 	if (!v->user)
@@ -62,12 +53,13 @@ static __fast u16 hardware_cs(const struct vcpu_ring1 *v)
 
 /*
  * The guest's DR7, without breakpoints on addresses in slot 256: those would fire
- * in the switcher.
+ * in the switcher. With GD its own MOV DR7 would fault; the guest's do anyway.
  */
 static u64 safe_dr7(const struct kvm_vcpu *vcpu, u64 dr7)
 {
 	int i;
 
+	dr7 &= ~DR7_GD;
 	if (likely(!(dr7 & DR7_BP_EN_MASK)))
 		return dr7;
 	for (i = 0; i < KVM_NR_DB_REGS; i++)
@@ -78,21 +70,36 @@ static u64 safe_dr7(const struct kvm_vcpu *vcpu, u64 dr7)
 }
 
 /*
- * Once per run: what the host can keep while it handles interrupts in between.
+ * CR4 for the guest world. A guest's write of CR4 and a VMM's are exits that come here before
+ * the next enter, so TSD is never late, and an unchanged CR4 costs a comparison. PGE: ring 1
+ * may use global TLB entries whatever its CR3 says; clearing it drops them all.
  *
- * Ring 1 may use global TLB entries whatever its CR3 says. The host gets by without
- * them while the vCPU is loaded; clearing CR4.PGE drops them all.
+ * The host's tasks toggle TSD, and turn PCE on and off, as they are switched, behind
+ * ring1_vcpu_put(), which puts both back. Only an IPI of perf's may set PCE meanwhile.
  */
+static void load_cr4(struct vcpu_ring1 *v)
+{
+	unsigned long cr4 = cr4_read_shadow();
+	unsigned long wanted = v->vcpu.arch.cr4 & X86_CR4_TSD;
+	unsigned long change = (cr4 ^ wanted) & RING1_LOADED_CR4;
+
+	if (likely(!change))
+		return;
+	if (!v->cr4_loaded)
+		v->host_cr4 = cr4 & RING1_LOADED_CR4;
+	v->host_cr4 |= cr4 & X86_CR4_PCE;
+	v->cr4_loaded = true;
+	cr4_update_irqsoff(change & ~cr4, change & cr4);
+}
+
+/* Once per run: what the host can keep while it handles interrupts in between. */
 static void prepare_run(struct vcpu_ring1 *v)
 {
 	unsigned long cr3 = __get_current_cr3_fast();
 	u64 low = cr3 & GENMASK_ULL(RING1_GS_CR3_BITS - 1, 0);
 	bool pcid = cr4_read_shadow() & X86_CR4_PCIDE;
 
-	if (!v->pge_off && boot_cpu_has(X86_FEATURE_PGE)) {
-		cr4_clear_bits_irqsoff(X86_CR4_PGE);
-		v->pge_off = true;
-	}
+	load_cr4(v);
 	if (v->host_cr3 != low) {
 		v->host_cr3 = low;
 		wrmsrl(MSR_KERNEL_GS_BASE, low);
@@ -105,6 +112,8 @@ static void prepare_run(struct vcpu_ring1 *v)
 			     ring1_paging_features() & RING1_FEATURE_BOUNCE_PF;
 	v->conf->dr7 = safe_dr7(&v->vcpu, v->dr7);
 	v->conf->debug = !!(v->conf->dr7 & DR7_BP_EN_MASK);
+	/* By the guest and the switcher. */
+	v->shared_written = true;
 }
 
 /*
@@ -413,7 +422,8 @@ static void finish_exit(struct vcpu_ring1 *v)
 	if (unlikely(v->host->nmi || vector == X86_TRAP_NMI || vector == RING1_EXIT_ABORT ||
 		     (vector & 0xff) == X86_TRAP_MC))
 		handle_nmi_mc(v);
-	trace_ring1_exit(vcpu->vcpu_id, vector, v->exit.error, kvm_rip_read(vcpu), v->user);
+	trace_kvm_exit(vcpu, boot_cpu_data.x86_vendor == X86_VENDOR_INTEL ? KVM_ISA_VMX :
+		       KVM_ISA_SVM);
 }
 
 static bool is_host_interrupt(const struct vcpu_ring1 *v, u64 vector)
@@ -461,8 +471,8 @@ static __fast void end_trip(struct vcpu_ring1 *v)
 /* Tracepoints call whatever is attached to them. */
 static __fast bool traced(void)
 {
-	return trace_ring1_enter_enabled() || trace_ring1_exit_enabled() ||
-	       trace_ring1_hypercall_enabled() || trace_ring1_inject_enabled();
+	return trace_ring1_hypercall_enabled() || trace_kvm_entry_enabled() ||
+	       trace_kvm_exit_enabled();
 }
 
 /* An exit that the fast set knows all of; NMIs and #MC wait for the host. */
@@ -539,8 +549,9 @@ static bool handle_and_reenter(struct vcpu_ring1 *v)
 		ring1_event_recheck(v);
 	if (must_leave(vcpu))
 		return false;
-	/* The interrupt's handler may have turned on PEBS or BTS, see park_host_msrs(). */
-	if (is_host_interrupt(v, vector) && boot_cpu_has(X86_FEATURE_DS))
+	/* The interrupt's handler may have turned on RDPMC, PEBS or BTS, see load_cr4(). */
+	if (is_host_interrupt(v, vector) &&
+	    (boot_cpu_has(X86_FEATURE_DS) || cr4_read_shadow() & X86_CR4_PCE))
 		return false;
 	++vcpu->stat.exits;
 	return true;
@@ -564,7 +575,7 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 		v->exit.vector = RING1_EXIT_HANDLED;
 		return EXIT_FASTPATH_NONE;
 	}
-	if (!can_enter(v)) {
+	if (ring1_must_emulate(v)) {
 		v->exit.vector = RING1_EXIT_EMULATE;
 		return EXIT_FASTPATH_NONE;
 	}
@@ -580,7 +591,7 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	may_reenter = xcr0 == kvm_host.xcr0 && !v->conf->debug;
 
 	do {
-		trace_ring1_enter(vcpu->vcpu_id, kvm_rip_read(vcpu), v->user);
+		trace_kvm_entry(vcpu, run_flags & KVM_RUN_FORCE_IMMEDIATE_EXIT);
 		trips(v, may_reenter);
 		finish_exit(v);
 	} while (may_reenter && handle_and_reenter(v));

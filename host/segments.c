@@ -27,21 +27,16 @@ __fast bool ring1_segments_loadable(const struct vcpu_ring1 *v, u16 selector)
 }
 
 /**
- * ring1_segments_fill - describe a segment the hardware has loaded
- * @v:		whose GDT
- * @selector:	loadable selector
- * @var:	filled, base included
+ * ring1_segments_describe - say in KVM's terms what a descriptor says
+ * @desc:	descriptor, of 8 bytes
+ * @selector:	its selector
+ * @var:	filled
  */
-__fast void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var)
+__fast void ring1_segments_describe(const struct desc_struct *desc, u16 selector,
+				    struct kvm_segment *var)
 {
-	struct desc_struct *desc = (struct desc_struct *)&v->gdt[selector / 8];
-
 	memset(var, 0, sizeof(*var));
 	var->selector = selector;
-	if (selector <= 3 || selector / 8 >= RING1_GDT_ENTRIES) {
-		var->unusable = 1;
-		return;
-	}
 	var->base = get_desc_base(desc);
 	var->limit = get_desc_limit(desc);
 	if (desc->g)
@@ -55,6 +50,20 @@ __fast void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct
 	var->db = desc->d;
 	var->g = desc->g;
 	var->unusable = !var->present;
+}
+
+/**
+ * ring1_segments_fill - describe a segment the hardware has loaded
+ * @v:		whose GDT
+ * @selector:	loadable selector
+ * @var:	filled, base included
+ */
+__fast void ring1_segments_fill(const struct vcpu_ring1 *v, u16 selector, struct kvm_segment *var)
+{
+	if (selector <= 3 || selector / 8 >= RING1_GDT_ENTRIES)
+		*var = (struct kvm_segment){ .selector = selector, .unusable = 1 };
+	else
+		ring1_segments_describe((struct desc_struct *)&v->gdt[selector / 8], selector, var);
 }
 
 /**
@@ -150,6 +159,12 @@ void ring1_get_segment(struct kvm_vcpu *vcpu, struct kvm_segment *var, int seg)
 		return;
 	}
 	*var = v->segment[seg];
+	if (seg == VCPU_SREG_SS) {
+		/* A PV kernel has no other. VMMs read the CPL here. */
+		if (ring1_is_pv(v) && !v->user)
+			ring1_segments_fill(v, __KERNEL_DS, var);
+		var->dpl = v->user ? 3 : 0;
+	}
 	if (!selector || !is_long_mode(vcpu))
 		return;
 

@@ -2,7 +2,7 @@
 /*
  * The life of a vCPU: its region, its registers at reset, and what of the guest
  * stays in the processor between exits while the VMM's thread keeps the CPU:
- * selectors (segments.c), FS base, KERNEL_GS_BASE, the entry MSRs, and CR4.PGE off.
+ * selectors (segments.c), FS base, KERNEL_GS_BASE, the entry MSRs, and some bits of CR4.
  * ring1_vcpu_put() takes all of them away. What changes at every exit is run.c's.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -88,6 +88,8 @@ int ring1_vcpu_create(struct kvm_vcpu *vcpu)
 	v->roots = v->region.page[RING1_PG_ROOTS];
 	INIT_LIST_HEAD(&v->tops);
 	ring1_desc_init(v);
+	vcpu->arch.msr_platform_info &= ~RING1_HIDDEN_PLATFORM_INFO;
+	vcpu->arch.arch_capabilities &= ~RING1_HIDDEN_CAPABILITIES;
 	v->kvm_root = INVALID_PAGE;
 	v->root_stale = true;
 	/*
@@ -157,6 +159,21 @@ void ring1_vcpu_reset(struct kvm_vcpu *vcpu, bool init_event)
 	ring1_desc_write(v, RING1_GDT_CPUNODE, 0);
 	for (i = 0; i < 3; i++)
 		ring1_desc_write(v, RING1_GDT_TLS + i, 0);
+}
+
+/* A PV kernel is gone with long mode: so resets a VMM that has registers alone for it. */
+void ring1_vcpu_set_cr0(struct kvm_vcpu *vcpu, unsigned long cr0)
+{
+	struct vcpu_ring1 *v = to_ring1(vcpu);
+	int idx;
+
+	ring1_set_cr0(vcpu, cr0);
+	if (!ring1_is_pv(v) || is_long_mode(vcpu))
+		return;
+	/* For the page that is marked dirty: KVM_SET_SREGS comes without. */
+	idx = srcu_read_lock(&vcpu->kvm->srcu);
+	ring1_pv_leave(v);
+	srcu_read_unlock(&vcpu->kvm->srcu, idx);
 }
 
 void ring1_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
@@ -246,11 +263,12 @@ void ring1_vcpu_put(struct kvm_vcpu *vcpu)
 	if (v->loaded && ring1_mitigate & RING1_MITIGATE_IBPB_PUT)
 		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 	prepare_switch_to_host(v);
-	if (v->pge_off) {
+	if (v->cr4_loaded) {
 		/* Setting PGE flushes all PCIDs, so the guest's translations as well. */
 		local_irq_save(flags);
-		cr4_set_bits_irqsoff(X86_CR4_PGE);
+		cr4_update_irqsoff(v->host_cr4, X86_CR4_TSD & ~v->host_cr4);
 		local_irq_restore(flags);
-		v->pge_off = false;
+		v->cr4_loaded = false;
 	}
+	ring1_pv_put(v);
 }

@@ -75,6 +75,7 @@
 #define RING1_PAGE_FRAMES	64
 #define RING1_PAGE_FRAME(class)	(RING1_PAGE_FRAMES + (class) * RING1_FRAME_SIZE)
 #define RING1_PAGE_SETUP	512
+#define RING1_PAGE_SAVED	1024
 #define RING1_PAGE_MMU_OP	2048
 #define RING1_NR_MMU_OPS	64
 
@@ -158,6 +159,32 @@ struct ring1_setup {
 	struct ring1_restart_range	restart[2];
 };
 
+/* struct ring1_saved.flags */
+#define RING1_SAVED_MMU		1	/* @kernel_root, @live, @nr_gfns: as for mmu_register() */
+
+/**
+ * struct ring1_saved - what a VMM's copy of a PV vCPU needs beside its registers
+ * @flags:	RING1_SAVED_*
+ * @reserved:	zero
+ * @setup:	of the registration
+ * @desc:	descriptors from RING1_GDT_TLS to RING1_GDT_CPUNODE
+ * @kernel_root: of the own MMU
+ * @live:	"
+ * @nr_gfns:	"
+ *
+ * The monitor writes it when the VMM reads the MSRs, and reads it when the VMM writes them.
+ * Nothing here is more than the guest could ask for by hypercalls.
+ */
+struct ring1_saved {
+	__u32			flags;
+	__u32			reserved;
+	struct ring1_setup	setup;
+	__u64			desc[RING1_GDT_CPUNODE - RING1_GDT_TLS + 1];
+	__u64			kernel_root;
+	__u64			live;
+	__u64			nr_gfns;
+};
+
 /**
  * struct ring1_vcpu_page - the page a PV vCPU shares with the monitor
  * @vif:	virtual interrupt flag of the guest kernel: X86_EFLAGS_IF or 0.
@@ -175,6 +202,8 @@ struct ring1_setup {
  * @reserved1:	of a later version
  * @setup:	read by vcpu_register()
  * @reserved2:	of a later version
+ * @saved:	the monitor's, for VMMs that save and restore the vCPU
+ * @reserved3:	of a later version
  * @mmu_op:	operations for mmu_sync(), RING1_MMU_OP()
  */
 struct ring1_vcpu_page {
@@ -187,8 +216,11 @@ struct ring1_vcpu_page {
 	struct ring1_frame	frame[RING1_NR_EVENTS];
 	__u64			reserved1[16];
 	struct ring1_setup	setup;
-	__u64			reserved2[(RING1_PAGE_MMU_OP - RING1_PAGE_SETUP -
+	__u64			reserved2[(RING1_PAGE_SAVED - RING1_PAGE_SETUP -
 					   sizeof(struct ring1_setup)) / 8];
+	struct ring1_saved	saved;
+	__u64			reserved3[(RING1_PAGE_MMU_OP - RING1_PAGE_SAVED -
+					   sizeof(struct ring1_saved)) / 8];
 	__u64			mmu_op[RING1_NR_MMU_OPS];
 };
 
@@ -242,6 +274,7 @@ RING1_ASSERT_OFFSET(ring1_vcpu_page, pf_exit, RING1_PAGE_PF_EXIT);
 RING1_ASSERT_OFFSET(ring1_vcpu_page, mmu_op, RING1_PAGE_MMU_OP);
 RING1_ASSERT_OFFSET(ring1_vcpu_page, frame, RING1_PAGE_FRAMES);
 RING1_ASSERT_OFFSET(ring1_vcpu_page, setup, RING1_PAGE_SETUP);
+RING1_ASSERT_OFFSET(ring1_vcpu_page, saved, RING1_PAGE_SAVED);
 _Static_assert(sizeof(struct ring1_vcpu_page) <= 4096, "ring1_vcpu_page");
 
 #endif /* __ASSEMBLY__ */

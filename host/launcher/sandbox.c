@@ -46,13 +46,14 @@ static const struct rule rules[] = {
 	{ SYS_ioctl, IF_EQUAL, 1, KVM_IRQ_LINE },
 	{ SYS_ioctl, IF_EQUAL, 1, KVM_GET_REGS },
 	{ SYS_ioctl, IF_EQUAL, 1, KVM_GET_SREGS },
+	/* after a stop: the vCPUs', and the kernel's way to go on with poll() */
+	{ SYS_ioctl, IF_EQUAL, 1, KVM_KVMCLOCK_CTRL },
+	{ SYS_restart_syscall, ALWAYS, 0, 0 },
 	/* input, output, messages */
 	{ SYS_write, ALWAYS, 0, 0 },
 	{ SYS_writev, ALWAYS, 0, 0 },
 	{ SYS_read, ALWAYS, 0, 0 },
 	{ SYS_poll, ALWAYS, 0, 0 },
-	/* after a stop and continue, the kernel's way to go on with poll() */
-	{ SYS_restart_syscall, ALWAYS, 0, 0 },
 	/* the guest's clocks, where the vDSO has none */
 	{ SYS_clock_gettime, ALWAYS, 0, 0 },
 	/* locks between threads, and a thread's end */

@@ -11,6 +11,7 @@
 #include <linux/kobject.h>
 #include <linux/panic.h>
 #include <linux/panic_notifier.h>
+#include <linux/pm.h>
 #include <linux/reboot.h>
 #include <linux/syscore_ops.h>
 #include <linux/sysfs.h>
@@ -79,6 +80,8 @@ void __init ring1_platform_init(void)
 	machine_ops.restart = ring1_restart;
 	machine_ops.emergency_restart = ring1_emergency_restart;
 	machine_ops.power_off = ring1_power_off;
+	/* Without ACPI reboot(2) would halt, as it looks here and not at machine_ops. */
+	pm_power_off = ring1_power_off;
 	smp_ops.stop_this_cpu = ring1_stop_this_cpu;
 	x86_init.oem.arch_setup = ring1_arch_setup;
 }

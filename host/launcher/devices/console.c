@@ -290,4 +290,6 @@ static void handle(const struct pollfd *fds)
 	}
 }
 
-const struct loop_client console_client = { .n = FDS, .prepare = prepare, .handle = handle };
+const struct loop_client console_client = {
+	.n = FDS, .prepare = prepare, .handle = handle, .continued = terminal_raw_again,
+};

@@ -14,7 +14,7 @@
 #include "devices/terminal.h"
 #include "launcher.h"
 
-static struct termios cooked;
+static struct termios cooked, raw;
 static volatile sig_atomic_t raw_fd = -1;
 
 void terminal_restore(void)
@@ -47,8 +47,6 @@ static void catch_crashes(void)
 
 int terminal_raw(int fd)
 {
-	struct termios raw;
-
 	if (tcgetattr(fd, &cooked))
 		return fail("cannot read the terminal's mode: %s", strerror(errno));
 	catch_crashes();
@@ -64,4 +62,10 @@ int terminal_raw(int fd)
 	if (tcsetattr(fd, TCSANOW, &raw))
 		return fail("cannot set the terminal's mode: %s", strerror(errno));
 	return 0;
+}
+
+void terminal_raw_again(void)
+{
+	if (raw_fd >= 0)
+		tcsetattr(raw_fd, TCSANOW, &raw);
 }

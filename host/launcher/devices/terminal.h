@@ -10,6 +10,11 @@
  * process ends, SIGKILL excepted. 0, or -1 with the reason printed.
  */
 int terminal_raw(int fd);
+/*
+ * Raw once more, if it was: whoever stopped the process may have set another mode. Stops it
+ * again, by SIGTTOU, as long as it is in the background.
+ */
+void terminal_raw_again(void);
 /* Put it back. May be called twice, and from signal handlers. */
 void terminal_restore(void);
 

@@ -132,7 +132,13 @@ void vcpu_run(const struct vcpu *vcpu)
 		} else if (errno == EIO) {
 			/* What KVM returns for a virtual machine it has declared dead. */
 			end_guest(RING1_CRASH, "KVM gave up on the guest; the host's kernel log (dmesg) says why");
-		} else if (errno != EINTR && errno != EAGAIN) {
+		} else if (errno == EINTR) {
+			/*
+			 * This thread was stopped or frozen; nothing else interrupts it. Guests
+			 * with KVM's clock do not take the leap for a stall then.
+			 */
+			ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
+		} else if (errno != EAGAIN) {
 			end_guest(RING1_ERROR, "KVM cannot run the guest: %s: %s", strerror(errno),
 				  where(vcpu, text));
 		}

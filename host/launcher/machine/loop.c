@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The main thread's wait: for the guest's end, for the signals that end the launcher, and for
- * what its client has to wait for. Sleeps when there is nothing to do. Does not know what the
- * client's descriptors are (devices/console.c).
+ * The main thread's wait: for the guest's end, for the signals that end the launcher or tell
+ * that it was stopped, and for what its client has to wait for. Sleeps when there is nothing
+ * to do. Does not know what the client's descriptors are (devices/console.c).
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,7 +22,7 @@ static int signal_fd = -1;
 
 int loop_init(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCONT };
 	sigset_t set;
 	unsigned int i;
 
@@ -44,11 +44,15 @@ int loop_init(void)
 	return 0;
 }
 
-static void handle_signal(void)
+static void handle_signal(const struct loop_client *client)
 {
 	struct signalfd_siginfo info;
 
-	if (read(signal_fd, &info, sizeof(info)) == sizeof(info))
+	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGCONT)
+		client->continued();
+	else
 		end_guest(RING1_SIGNAL + info.ssi_signo, "ended by signal %u (%s)",
 			  info.ssi_signo, strsignal(info.ssi_signo));
 }
@@ -68,7 +72,7 @@ void loop_run(const struct loop_client *client)
 			break;
 		}
 		if (fds[FD_SIGNAL].revents)
-			handle_signal();
+			handle_signal(client);
 		client->handle(fds + FD_CLIENT);
 	}
 }

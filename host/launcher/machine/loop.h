@@ -19,11 +19,13 @@ struct loop_client {
 	int (*prepare)(struct pollfd *fds);
 	/* After it, with what poll() says of each; also when there is nothing new. */
 	void (*handle)(const struct pollfd *fds);
+	/* The process was stopped, and is not any more. */
+	void (*continued)(void);
 };
 
 /*
- * 0, or -1 with the reason printed. Call before any thread starts: blocks the signals that
- * end the launcher, and prepares end_guest().
+ * 0, or -1 with the reason printed. Call before any thread starts: blocks SIGCONT and the
+ * signals that end the launcher, and prepares end_guest().
  */
 int loop_init(void);
 /* Wait and call the client until the guest has ended. */

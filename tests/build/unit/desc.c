@@ -19,6 +19,7 @@
 #define GDT_ENTRY_TLS_MIN		12
 #define GDT_ENTRY_CPUNODE		15
 #define __KERNEL_CS			(GDT_ENTRY_KERNEL_CS * 8)
+#define __KERNEL_DS			(GDT_ENTRY_KERNEL_DS * 8)
 #define SEGMENT_TI_MASK			4
 
 struct x86_hw_tss {

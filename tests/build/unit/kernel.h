@@ -57,6 +57,8 @@ typedef u64 gva_t, gpa_t, gfn_t, hpa_t;
 
 #define PAGE_SIZE		4096
 #define PTRS_PER_PMD		512
+#define KVM_MAX_VCPUS		1024
+#define round_up(n, to)		(((n) + (to) - 1) / (to) * (to))
 #define PTRS_PER_PGD		512
 #define PT64_ROOT_4LEVEL	4
 struct mutex {
@@ -188,10 +190,10 @@ enum { CC_ATTR_MEM_ENCRYPT, CC_ATTR_GUEST_STATE_ENCRYPT };
 #define hw_breakpoint_active()	fake.host_breakpoint
 #define write_pkru(value)	fake_note("wrpkru", value, 0)
 
-static inline void cr4_clear_bits_irqsoff(unsigned long bits)
+static inline void cr4_update_irqsoff(unsigned long set, unsigned long clear)
 {
-	fake_note("cr4 clear", bits, 0);
-	fake.cr4 &= ~bits;
+	fake_note("cr4", set, clear);
+	fake.cr4 = (fake.cr4 & ~clear) | set;
 }
 
 static inline int rdmsrl_safe(u32 msr, u64 *value)

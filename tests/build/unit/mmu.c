@@ -115,14 +115,17 @@ TEST_F(mmu, async_page_faults_are_kvms_whatever_the_token)
 	}
 }
 
-TEST_F(mmu, protection_keys_are_nobodys)
+TEST_F(mmu, protection_keys_are_the_users)
 {
-	unsigned int user;
+	const struct note *n;
 
-	for (user = 0; user < 2; user++) {
-		EXPECT_EQ(NULL, fault(&self->v, user, KEY | USER | 1, 0x400000, 0));
-		EXPECT_EQ(0, fake.notes);
-	}
+	EXPECT_EQ(NULL, fault(&self->v, false, KEY | USER | 1, 0x400000, 0));
+	EXPECT_EQ(0, fake.notes);
+	n = fault(&self->v, true, KEY | USER | 1, 0x400000, 0);
+	ASSERT_NE(NULL, n);
+	EXPECT_STREQ("inject", n->what);
+	EXPECT_EQ(0x400000, n->a);
+	EXPECT_EQ(KEY | USER | 1, n->b);
 }
 
 TEST_F(mmu, slot_256_is_the_guests_own_fault)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Claim:    what changes at every enter and exit is right where emulation cannot show
- *           it: CR3 with and without PCIDs and with PTI off, protection keys, extended
+ *           it: CR3 with and without PCIDs and with PTI off, CR4, protection keys, extended
  *           state, debug registers near slot 256, PEBS, BTS and branch tracking, the
  *           notes of NMI and #MC, and the flags of an async page fault
  * How:      host/run.c on a faked processor; a fake switcher looks at what it would
@@ -15,6 +15,7 @@
 #define __USER_CS		0x33
 #define SEGMENT_RPL_MASK	3
 #define DR_ENABLE_SIZE		2
+#define DR7_GD			BIT_ULL(13)
 #define XFEATURE_MASK_BNDREGS	BIT_ULL(3)
 #define XFEATURE_MASK_BNDCSR	BIT_ULL(4)
 #define XFEATURE_MASK_PKRU	BIT_ULL(9)
@@ -23,6 +24,12 @@
 #define TIF_NEED_FPU_LOAD	0
 #define KVM_HANDLING_NMI	1
 #define KVM_HANDLING_IRQ	2
+#define KVM_ISA_VMX		1
+#define KVM_ISA_SVM		2
+#define trace_kvm_entry(vcpu, immediate)	((void)(vcpu))
+#define trace_kvm_exit(vcpu, isa)		((void)(isa))
+#define trace_kvm_entry_enabled()		false
+#define trace_kvm_exit_enabled()		fake.traced
 
 struct pt_regs_mc {
 	unsigned long cs, ip, flags;
@@ -108,6 +115,7 @@ bool ring1_paging_fault_fast(struct kvm_vcpu *vcpu)
 	return false;
 }
 
+bool ring1_must_emulate(struct vcpu_ring1 *v) { return false; }
 void ring1_segments_check(struct vcpu_ring1 *v) { }
 void ring1_cancel_injection(struct kvm_vcpu *vcpu) { }
 void ring1_event_recheck(struct vcpu_ring1 *v) { }
@@ -340,13 +348,87 @@ TEST_F(run, kernel_gs_base_follows_cr3)
 	EXPECT_TRUE(noted_msr(MSR_KERNEL_GS_BASE, HOST_CR3 + 0x1000, true));
 }
 
+/* One write, in front of the switch, which sets and clears these bits. */
+static bool cr4_changed_by(unsigned long set, unsigned long clear)
+{
+	return noted("cr4", 0, set, true) && fake_done("cr4", 0)->b == clear &&
+	       !fake_done("cr4", 1);
+}
+
 TEST_F(run, global_pages_go_before_the_first_enter)
 {
 	run(&self->v);
-	EXPECT_TRUE(noted("cr4 clear", 0, X86_CR4_PGE, true));
-	EXPECT_TRUE(self->v.pge_off);
+	EXPECT_TRUE(cr4_changed_by(0, X86_CR4_PGE));
+	EXPECT_TRUE(self->v.cr4_loaded);
+	EXPECT_EQ(X86_CR4_PGE, self->v.host_cr4);
 	run(&self->v);
-	EXPECT_EQ(NULL, fake_done("cr4 clear", 0));
+	EXPECT_EQ(NULL, fake_done("cr4", 0));
+}
+
+/* The guest's choice, be the VMM a thread that must not read the counter itself. */
+TEST_F(run, rdtsc_is_the_guests_choice)
+{
+	struct vcpu_ring1 *v = &self->v;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		const unsigned long of_the_host = i ? X86_CR4_TSD : 0;
+
+		v->cr4_loaded = false;
+		fake.cr4 = X86_CR4_PGE | of_the_host;
+		v->vcpu.arch.cr4 = X86_CR4_TSD;
+		run(v);
+		EXPECT_TRUE(cr4_changed_by(i ? 0 : X86_CR4_TSD, X86_CR4_PGE));
+		run(v);
+		EXPECT_EQ(NULL, fake_done("cr4", 0));
+		v->vcpu.arch.cr4 = 0;
+		run(v);
+		EXPECT_TRUE(cr4_changed_by(0, X86_CR4_TSD));
+		v->vcpu.arch.cr4 = X86_CR4_TSD;
+		run(v);
+		EXPECT_TRUE(cr4_changed_by(X86_CR4_TSD, 0));
+		EXPECT_EQ(X86_CR4_PGE | of_the_host, v->host_cr4);
+	}
+}
+
+/* No other bit of the guest's reaches the processor, the host's PCE does not stay. */
+TEST_F(run, cr4_is_else_the_hosts)
+{
+	fake.cr4 = X86_CR4_PCE | X86_CR4_DE;
+	self->v.vcpu.arch.cr4 = ~(X86_CR4_TSD | X86_CR4_DE);
+	run(&self->v);
+	EXPECT_TRUE(cr4_changed_by(0, X86_CR4_PCE));
+	EXPECT_EQ(X86_CR4_PCE, self->v.host_cr4);
+}
+
+/* Perf's IPI turns it on for all threads of the VMM, one that runs a vCPU included. */
+TEST_F(run, rdpmc_goes_when_an_interrupt_has_turned_it_on)
+{
+	leave_after_interrupt = false;
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	exits[1] = (struct ring1_exit){ .vector = RING1_EXIT_HYPERCALL, .cs = RING1_CS };
+	run(&self->v);
+	EXPECT_EQ(2, nr_entered);
+	fake.cr4 |= X86_CR4_PCE;
+	self->v.vcpu.arch.cr4 = 0;
+	run(&self->v);
+	EXPECT_TRUE(cr4_changed_by(0, X86_CR4_PCE));
+	EXPECT_EQ(X86_CR4_PGE | X86_CR4_PCE, self->v.host_cr4);
+}
+
+static void turn_rdpmc_on(void)
+{
+	fake.cr4 |= X86_CR4_PCE;
+}
+
+TEST_F(run, an_interrupt_that_turns_rdpmc_on_takes_the_long_way)
+{
+	leave_after_interrupt = false;
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	exits[1] = (struct ring1_exit){ .vector = RING1_EXIT_HYPERCALL, .cs = RING1_CS };
+	pmi = turn_rdpmc_on;
+	run(&self->v);
+	EXPECT_EQ(1, nr_entered);
 }
 
 TEST_F(run, keys_are_open_in_the_guest_and_the_hosts_again_behind_it)
@@ -458,8 +540,8 @@ TEST_F(run, an_unarmed_dr7_is_not_loaded)
 	self->v.dr7 = 0x400;
 	run(&self->v);
 	EXPECT_EQ(0, seen.debug);
-	/* Armed on the switcher alone: there is nothing to load either. */
-	self->v.dr7 = 0x401;
+	/* Armed on the switcher alone: there is nothing to load either. GD is never loaded. */
+	self->v.dr7 = 0x2401;
 	self->v.vcpu.arch.eff_db[0] = RING1_SLOT_BASE;
 	run(&self->v);
 	EXPECT_EQ(0, seen.debug);

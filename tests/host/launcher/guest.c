@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Claim:    the guest finds what the boot protocol and a PC promise, and no more; it is served
- *           from a sandbox
+ *           from a sandbox; and takes no stop of the launcher for a stall of its own
  * How:      the payload prints what it finds, Linux what it is told of its processor; the
  *           host's /proc says how the launcher runs
  * Needs:    /dev/kvm of any vendor module; ring1 in $RING1 or PATH
@@ -114,6 +114,30 @@ TEST_F_TIMEOUT(run, processor_has_the_name_of_the_hosts, LONG_TIMEOUT)
 	ASSERT_TRUE(start_linux(self, "grep -m1 '^model na' /proc/cpuinfo; poweroff -f\n", "", 1));
 	EXPECT_EQ(0, finish(self));
 	EXPECT_NE(NULL, strstr(self->text, name)) TH_LOG("wanted: %s", name);
+}
+
+/*
+ * A guest that is stopped for longer than its patience with processors that stall: it forks, so
+ * that there is always something for RCU to wait for.
+ */
+TEST_F_TIMEOUT(run, a_stop_is_no_stall, LONG_TIMEOUT)
+{
+	int i;
+
+	ASSERT_TRUE(start_linux(self, "echo be''gins; while :; do /bin/true; done & "
+				"read; poweroff -f\n", "rcupdate.rcu_cpu_stall_timeout=3", 2));
+	ASSERT_TRUE(wait_for(self, "begins"));
+	for (i = 0; i < 3; i++) {
+		sleep(1);
+		kill(self->pid, SIGSTOP);
+		sleep(5);
+		kill(self->pid, SIGCONT);
+	}
+	sleep(2);
+	ASSERT_TRUE(give(self, "\n"));
+	EXPECT_EQ(0, finish(self));
+	EXPECT_EQ(NULL, strstr(self->text, "stall")) TH_LOG("%s", self->text);
+	EXPECT_EQ(NULL, strstr(self->text, "lockup"));
 }
 
 /* The main thread and two vCPUs', and whatever KVM has of its own. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Claim:    on a terminal every key reaches the guest but the escape key, which always
- *           works, and the terminal gets its mode back however the launcher ends
+ *           works, and the terminal gets its mode back however the launcher ends; so it is
+ *           again after a stop
  * How:      types on a pseudo-terminal and compares its mode before and after
  * Needs:    /dev/kvm of any vendor module; ring1 in $RING1 or PATH
  * Catches:  a terminal left raw, a guest that cannot be left
@@ -121,6 +122,87 @@ TEST_F(run, terminal_is_back_after_a_crash_of_the_launcher)
 	self->out = open("/dev/null", O_RDONLY);
 	EXPECT_EQ(-SIGSEGV, finish(self));
 	TERMINAL_IS_BACK();
+}
+
+static bool becomes_raw(LAUNCH *self)
+{
+	int i;
+
+	for (i = 0; i < 200 && !is_raw(self); i++)
+		usleep(100000);
+	return is_raw(self);
+}
+
+/* Any stop from outside, with a shell that sets its own mode in between. */
+TEST_F(run, stopped_and_continued_it_is_raw_again)
+{
+	static const char keys[] = { 'a', CTRL('c'), CTRL('z'), 'b' };
+	struct termios before;
+	int i, status;
+
+	STARTED_ON_TERMINAL(DO("echo"));
+	ASSERT_TRUE(wait_for(self, "ready"));
+	for (i = 0; i < 2; i++) {
+		kill(self->pid, SIGSTOP);
+		ASSERT_EQ(self->pid, waitpid(self->pid, &status, WUNTRACED));
+		ASSERT_TRUE(WIFSTOPPED(status));
+		ASSERT_EQ(0, tcsetattr(self->in, TCSANOW, &before));
+		kill(self->pid, SIGCONT);
+		ASSERT_TRUE(becomes_raw(self));
+	}
+	/* At once, without Enter, and once: the payload echoes, the terminal does not. */
+	self->len = 0;
+	type(self, keys, sizeof(keys));
+	ASSERT_TRUE(wait_for(self, "b"));
+	EXPECT_EQ(0, memcmp(self->text, keys, sizeof(keys)));
+	type(self, (char[]){ CTRL('a'), 'x' }, 2);
+	ENDS_ON_TERMINAL(130, "ended by Ctrl-A x");
+	TERMINAL_IS_BACK();
+}
+
+/*
+ * In the child: a shell that has started the launcher in the background, and continues it
+ * there. Ends with how often it was stopped for wanting the terminal.
+ */
+static void shell(const char *kernel, char *const *options)
+{
+	int i, status, stops = 0;
+	struct termios own, now;
+	pid_t job;
+
+	signal(SIGTTOU, SIG_IGN);
+	tcgetattr(STDIN_FILENO, &own);
+	job = fork();
+	if (!job) {
+		setpgid(0, 0);
+		signal(SIGTTOU, SIG_DFL);
+		exec_ring1(kernel, options);
+	}
+	setpgid(job, job);
+	for (i = 0; i < 2; i++) {
+		if (waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status) &&
+		    WSTOPSIG(status) == SIGTTOU)
+			stops++;
+		tcgetattr(STDIN_FILENO, &now);
+		if (own.c_lflag != now.c_lflag || own.c_iflag != now.c_iflag)
+			stops = 10;
+		kill(job, SIGCONT);
+	}
+	kill(job, SIGKILL);
+	_exit(stops);
+}
+
+TEST_F(run, in_the_background_it_leaves_the_shells_terminal_alone)
+{
+	int status;
+
+	self->pid = forkpty(&self->in, NULL, NULL, NULL);
+	if (!self->pid)
+		shell(self->kernel, DO("halt"));
+	ASSERT_EQ(self->pid, waitpid(self->pid, &status, 0));
+	self->pid = 0;
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(2, WEXITSTATUS(status));
 }
 
 TEST_F(run, hangup_ends_it)

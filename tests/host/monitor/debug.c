@@ -174,6 +174,47 @@ TEST_F(pv, hardware_breakpoints)
 	EXPECT_EQ(RING1_ABI_VERSION, HYPERCALL(c, ABI_VERSION));
 }
 
+/* By DR7, a VMM tells which kind of breakpoint it was. */
+TEST_F(pv, watchpoints)
+{
+	struct kvm_guest_debug debug = {
+		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP,
+	};
+	struct cpu *c = self->cpu;
+
+	debug.arch.debugreg[1] = KERNEL(GPA_DATA);
+	debug.arch.debugreg[7] = 0x00d00404;	/* DR1: four bytes, written to */
+	IOCTL(c->fd, KVM_SET_GUEST_DEBUG, &debug);
+	c->regs.rdi = KERNEL(GPA_DATA);
+	ASSERT_EQ(KVM(DEBUG), (int)go_kernel(c, code_poke));
+	EXPECT_EQ(kernel_code(code_poke) + 3, c->run->debug.arch.pc);
+	EXPECT_EQ(2, c->run->debug.arch.dr6 & 0xf);
+	EXPECT_EQ(0x00d00404, c->run->debug.arch.dr7);
+	EXPECT_EQ(STOPPED, resume(c));
+}
+
+CODE(move_dr, "mov %dr6, %rax\n mov %rax, %dr6\n" STOP);
+
+/* A VMM that guards the debug registers hears of each access. */
+TEST_F(trap, general_detect)
+{
+	struct kvm_guest_debug debug = {
+		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP,
+		.arch.debugreg[7] = 0x400 | 1 << 13,
+	};
+	struct cpu *c = self->cpu;
+
+	IOCTL(c->fd, KVM_SET_GUEST_DEBUG, &debug);
+	ASSERT_EQ(KVM(DEBUG), (int)go_kernel(c, move_dr));
+	EXPECT_EQ(kernel_code(move_dr), c->run->debug.arch.pc);
+	EXPECT_EQ(1, c->run->debug.arch.exception);
+	EXPECT_EQ(0xffff0ff0 | 1 << 13, c->run->debug.arch.dr6);
+	ASSERT_EQ(KVM(DEBUG), (int)go(c, kernel_code(move_dr) + 3));
+	EXPECT_EQ(kernel_code(move_dr) + 3, c->run->debug.arch.pc);
+	set_debug(c, 0, 0);
+	EXPECT_EQ(STOPPED, resume(c));
+}
+
 /* While the VMM has nothing but the switch on, the guest sees no difference. */
 #define KINDS	{ 0, KVM_GUESTDBG_USE_HW_BP, KVM_GUESTDBG_USE_SW_BP }
 
