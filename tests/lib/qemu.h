@@ -104,7 +104,7 @@ static inline void print_comment(const char *title, const char *text)
 	printf("# %s:\n", title);
 	for (; *text; text = *end ? end + 1 : end) {
 		end = text + strcspn(text, "\r\n");
-		if (end != text && strncmp(text, "FPR", 3) && strncmp(text + 1, "MM", 2))
+		if (end != text && strncmp(text, "FP", 2) && strncmp(text + 1, "MM", 2))
 			printf("#   %.*s\n", (int)(end - text), text);
 	}
 	fflush(stdout);
@@ -354,6 +354,8 @@ static inline bool start(QEMU *self, char *const *options)
 	self->qmp = pairs[0][0];
 	self->console = pairs[1][0];
 	self->gdb = pairs[2][0];
+	self->line_len = 0;
+	self->line_next = 0;
 	if (!read_line(self, seconds() + self->patience)) {
 		print_comment("QEMU said", all_said(self));
 		return false;
@@ -418,6 +420,9 @@ static inline int finish(QEMU *self)
 			usleep(100000);
 	}
 	self->pid = 0;
+	close(self->qmp);
+	close(self->console);
+	close(self->gdb);
 	if (status)
 		print_comment("QEMU said", all_said(self));
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Claim:    Debian's own QEMU stops the guest, lets it go on, takes it back to a snapshot, and
- *           lets it reboot itself; with KVM's interrupt controllers, with half of them, and with
- *           eight processors
+ * Claim:    Debian's own QEMU stops the guest, lets it go on, takes it back to a snapshot, moves
+ *           it to another QEMU, and lets it reboot itself; with KVM's interrupt controllers, with
+ *           half of them, and with eight processors
  * How:      QEMU's microvm; its monitor's commands, and commands in the guest's shell
  * Needs:    SHARE=build/qemu; kvm-ring1
  * Timeout:  1800
@@ -106,6 +106,40 @@ TEST_F_TIMEOUT(qemu, goes_back_to_a_snapshot, LIMIT)
 	print_exits(self, "microvm, 2 processors, after savevm and loadvm");
 	POWERS_OFF();
 	unlink("snapshots");
+}
+
+static bool has_migrated(QEMU *self)
+{
+	double until = seconds() + self->patience;
+
+	while (hmp(self, "info migrate") && !strstr(self->line, "failed") && seconds() < until) {
+		if (strstr(self->line, "completed"))
+			return true;
+		usleep(200000);
+	}
+	print_comment("info migrate", self->line);
+	return false;
+}
+
+/* By a file: the first one is gone before the other begins. */
+TEST_F_TIMEOUT(qemu, moves_to_another, LIMIT)
+{
+	STARTED(LINUX("", "-M", "microvm", "-cpu", "host", "-smp", "2"));
+	ASSERT_TRUE(at_prompt(self));
+	GUEST("echo before >/tmp/when");
+	ASSERT_TRUE(hmp_silent(self, "migrate -d exec:cat>state"));
+	ASSERT_TRUE(has_migrated(self));
+	ASSERT_TRUE(qmp(self, "{\"execute\":\"quit\"}"));
+	ASSERT_EQ(0, finish(self));
+
+	STARTED(LINUX("", "-M", "microvm", "-cpu", "host", "-smp", "2",
+		      "-incoming", "exec:cat state"));
+	GUEST("grep before /tmp/when");
+	EXPECT_TRUE(answers_on(self, 2));
+	GUEST("sleep 1");
+	print_exits(self, "microvm, 2 processors, in another QEMU");
+	POWERS_OFF();
+	unlink("state");
 }
 
 TEST_F_TIMEOUT(qemu, reboots_itself, LIMIT)
