@@ -340,6 +340,9 @@ static inline bool start(QEMU *self, char *const *options)
 	argv[argc] = NULL;
 	self->pid = fork();
 	if (!self->pid) {
+		/* First out of the way of those numbers: they may be in use, by others of these. */
+		for (i = 0; i < 3; i++)
+			pairs[i][1] = fcntl(pairs[i][1], F_DUPFD_CLOEXEC, 20);
 		for (i = 0; i < 3; i++) {
 			if (dup2(pairs[i][1], 10 + i) < 0)
 				_exit(98);

@@ -124,8 +124,9 @@ TEST_F_TIMEOUT(run, a_stop_is_no_stall, LONG_TIMEOUT)
 {
 	int i;
 
-	ASSERT_TRUE(start_linux(self, "echo be''gins; while :; do /bin/true; done & "
-				"read; poweroff -f\n", "rcupdate.rcu_cpu_stall_timeout=3", 2));
+	ASSERT_TRUE(start_linux(self,
+				"echo be''gins; while :; do /bin/true; done & read; poweroff -f\n",
+				"rcupdate.rcu_cpu_stall_timeout=3", 2));
 	ASSERT_TRUE(wait_for(self, "begins"));
 	for (i = 0; i < 3; i++) {
 		sleep(1);

@@ -26,7 +26,7 @@ static const uint32_t msrs[] = {
 	0x175, 0x176, 0x277,
 };
 
-#define NR_MSRS (sizeof(msrs) / sizeof(msrs[0]))
+#define NR_MSRS ARRAY_SIZE(msrs)
 
 struct saved {
 	uint8_t *ram;
