@@ -71,11 +71,15 @@ int ring1_pv_start(struct kvm_vcpu *vcpu, gpa_t gpa, const struct ring1_setup *s
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	struct page *pinned;
 
-	if (offset_in_page(gpa) || !setup_valid(vcpu, setup))
+	if (offset_in_page(gpa))
 		return -EINVAL;
 	pinned = gpa >> RING1_SHARED_BITS ? NULL : pin_guest_page(vcpu, gpa_to_gfn(gpa));
 	if (!pinned)
 		return -EFAULT;
+	if (!setup_valid(vcpu, setup)) {
+		unpin_user_page(pinned);
+		return -EINVAL;
+	}
 
 	ring1_pv_stop(v);
 	v->setup = *setup;

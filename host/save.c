@@ -91,6 +91,8 @@ static int restore(struct kvm_vcpu *vcpu, gpa_t gpa)
 	r = ring1_pv_start(vcpu, gpa, &saved.setup);
 	if (r)
 		return r;
+	/* In ring 3 it is in no register. */
+	v->kernel_cs = ring1_trap_kernel_cs(__KERNEL_CS);
 	restore_desc(vcpu, saved.desc);
 	r = restore_mmu(vcpu, &saved, &now);
 	if (r)

@@ -82,13 +82,32 @@ static unsigned int restore(struct vm *vm, struct saved *s)
 	return refused;
 }
 
+/* As it comes out of a reset: nothing of a kernel's is in it. */
+static void reset(struct cpu *c)
+{
+	struct kvm_sregs sregs = get_sregs(c);
+
+	sregs.cr0 = 0x60000010;
+	sregs.cr3 = 0;
+	sregs.cr4 = 0;
+	sregs.efer = 0;
+	sregs.cs = (struct kvm_segment){
+		.base = 0xffff0000, .limit = 0xffff, .selector = 0xf000, .type = 11, .present = 1,
+		.s = 1,
+	};
+	IOCTL(c->fd, KVM_SET_SREGS, &sregs);
+}
+
 /* A machine that was never started, with the same. */
 static struct vm *moved(struct vm *vm)
 {
 	static struct saved s;
 	struct vm *to = new_vm(true);
+	int i;
 
 	save(vm, &s);
+	for (i = 0; i < NR_CPUS; i++)
+		reset(&to->cpu[i]);
 	to->next_table = vm->next_table;
 	if (restore(to, &s))
 		die("MSRs that were refused");
