@@ -124,6 +124,9 @@ TEST_F_TIMEOUT(run, a_stop_is_no_stall, LONG_TIMEOUT)
 {
 	int i;
 
+	/* Two processors that fork stop by themselves there, bench.rst. */
+	if (!access("/sys/module/kvm_amd", F_OK))
+		SKIP(return, "QEMU's SVM may inject an interrupt twice");
 	ASSERT_TRUE(start_linux(self,
 				"echo be''gins; while :; do /bin/true; done & read; poweroff -f\n",
 				"rcupdate.rcu_cpu_stall_timeout=3", 2));
