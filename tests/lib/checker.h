@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -30,6 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "affinity.h"
 #include "kselftest_harness.h"
 
 #define CHECKER_ENV	"TEST_CHECKER"
@@ -372,22 +372,13 @@ static inline void checker_exec(struct checker *c)
 		checker_failed(c->shared, "exec");
 }
 
-static inline void checker_pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
 /* The process's other thread, one processor further: what the first unmaps, it may have. */
 static inline void *checker_thread(void *arg)
 {
 	struct checker *c = arg;
 	uint64_t random = 7 * c->cpu + 3;
 
-	checker_pin((c->cpu + 1) % c->cpus);
+	stay_on((c->cpu + 1) % c->cpus);
 	while (!atomic_load(&c->shared->stop)) {
 		checker_touch_some(c, &c->own[1], &random);
 		checker_exchange_some(c, &random);
@@ -408,7 +399,7 @@ static inline int checker_process(struct checker *c)
 	char name[32];
 	void *p;
 
-	checker_pin(c->cpu);
+	stay_on(c->cpu);
 	c->random = c->cpu + 1;
 	sigaction(SIGSEGV, &action, NULL);
 	p = checker_map(CHECKER_OWN, MAP_PRIVATE, -1);

@@ -19,6 +19,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
+#include "affinity.h"
 #include "kselftest_harness.h"
 #include "guest.h"
 
@@ -39,15 +40,6 @@ static int64_t now_by_system_call(clockid_t clock)
 	struct timespec t;
 
 	return syscall(SYS_clock_gettime, clock, &t) ? -1 : nanoseconds(&t);
-}
-
-static bool go_to(unsigned int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return !sched_setaffinity(0, sizeof(set), &set);
 }
 
 static bool refuse_system_calls_that_tell_time(void)
@@ -86,7 +78,7 @@ TEST(time_goes_on_across_processors)
 
 	for (round = 0; round < 300; round++) {
 		for (cpu = 0; cpu < cpus; cpu++) {
-			ASSERT_TRUE(go_to(cpu));
+			ASSERT_TRUE(stay_on(cpu));
 			next = now(CLOCK_MONOTONIC);
 			ASSERT_LE(last, next);
 			call = now_by_system_call(CLOCK_MONOTONIC);
@@ -125,7 +117,7 @@ TEST(processor_numbers_are_right)
 
 	for (round = 0; round < 100; round++) {
 		for (cpu = 0; cpu < cpus; cpu++) {
-			ASSERT_TRUE(go_to(cpu));
+			ASSERT_TRUE(stay_on(cpu));
 			ASSERT_EQ(cpu, sched_getcpu());
 			asm volatile("lsl %1, %0" : "=r" (limit) : "r" (0x7b));
 			ASSERT_EQ(cpu, limit & 0xfff);

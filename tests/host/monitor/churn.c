@@ -12,10 +12,10 @@
  *           that are kept and not found again, or not wiped
  */
 #include <pthread.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "affinity.h"
 #include "machine.h"
 #include "leaks.h"
 
@@ -206,16 +206,6 @@ static void *stay(void *stop)
 	return NULL;
 }
 
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("sched_setaffinity");
-}
-
 TEST_F_TIMEOUT(churn, end_of_many, 300)
 {
 	int vm, vcpu[NR_REGIONS], i;
@@ -226,9 +216,9 @@ TEST_F_TIMEOUT(churn, end_of_many, 300)
 	if (is_single())
 		SKIP(return, "needs two processors");
 	keep_keys(self);
-	pin(1);
+	ASSERT_TRUE(stay_on(1));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, stay, &stop));
-	pin(0);
+	ASSERT_TRUE(stay_on(0));
 	vm = new_empty_vm(self->kvm);
 	/* The first region is that of keep_keys(). */
 	for (i = 1; i < NR_REGIONS; i++)

@@ -10,8 +10,8 @@
  * Catches:  a page that a migration loses, one that it copies for nothing
  */
 #include <pthread.h>
-#include <sched.h>
 
+#include "affinity.h"
 #include "ownmmu.h"
 
 #define VA	USER_EMPTY
@@ -87,6 +87,16 @@ static bool same_log(const uint64_t *want, const uint64_t *is)
 	return same;
 }
 
+/* What was written since the log was read last is in it, and nothing else. */
+static bool pattern_is_logged(struct cpu *c, uint64_t *random)
+{
+	uint64_t want[LOG_PAGES / 64], is[LOG_PAGES / 64];
+	bool written = write_pattern(c, random, want);
+
+	get_log(c->vm, is);
+	return same_log(want, is) && written;
+}
+
 TEST_F_TIMEOUT(own, two_rings_write, 120)
 {
 	uint64_t random = 2463534242, want[LOG_PAGES / 64], is[LOG_PAGES / 64];
@@ -99,9 +109,7 @@ TEST_F_TIMEOUT(own, two_rings_write, 120)
 	stamp_pages(more, 1, LOG_PAGES);
 	map_log(self->vm);
 	for (round = 0; round < 8; round++) {
-		EXPECT_TRUE(write_pattern(c, &random, want));
-		get_log(self->vm, is);
-		EXPECT_TRUE(same_log(want, is))
+		EXPECT_TRUE(pattern_is_logged(c, &random))
 			TH_LOG("round %u", round);
 		memset(want, 0, sizeof(want));
 		get_log(self->vm, is);
@@ -112,7 +120,7 @@ TEST_F_TIMEOUT(own, two_rings_write, 120)
 /* When all of it is written already, and in use; then off, and on again. */
 TEST_F_TIMEOUT(own, begun_later, 120)
 {
-	uint64_t random = 2463534242, want[LOG_PAGES / 64], is[LOG_PAGES / 64];
+	uint64_t random = 2463534242;
 	struct cpu *c = self->cpu;
 	unsigned int round;
 	void *more;
@@ -124,9 +132,7 @@ TEST_F_TIMEOUT(own, begun_later, 120)
 		EXPECT_TRUE(user_can_fill(c, VA, 1, LOG_PAGES));
 		add_memory(self->vm, MORE_SLOT, GPA_MORE, more, LOG_PAGES * PAGE,
 			   KVM_MEM_LOG_DIRTY_PAGES);
-		EXPECT_TRUE(write_pattern(c, &random, want));
-		get_log(self->vm, is);
-		EXPECT_TRUE(same_log(want, is))
+		EXPECT_TRUE(pattern_is_logged(c, &random))
 			TH_LOG("round %u", round);
 		add_memory(self->vm, MORE_SLOT, GPA_MORE, more, LOG_PAGES * PAGE, 0);
 	}
@@ -135,7 +141,7 @@ TEST_F_TIMEOUT(own, begun_later, 120)
 /* By a large page, whose D is set once. */
 TEST_F_TIMEOUT(own, by_large_pages, 120)
 {
-	uint64_t random = 77777777, want[LOG_PAGES / 64], is[LOG_PAGES / 64];
+	uint64_t random = 77777777;
 	struct cpu *c = self->cpu;
 	unsigned int round;
 	void *more;
@@ -146,9 +152,7 @@ TEST_F_TIMEOUT(own, by_large_pages, 120)
 	EXPECT_TRUE(can_fill(c, KERNEL_EMPTY, 1, LOG_PAGES));
 	add_memory(self->vm, MORE_SLOT, GPA_MORE, more, LOG_PAGES * PAGE, KVM_MEM_LOG_DIRTY_PAGES);
 	for (round = 0; round < 4; round++) {
-		EXPECT_TRUE(write_pattern(c, &random, want));
-		get_log(self->vm, is);
-		EXPECT_TRUE(same_log(want, is))
+		EXPECT_TRUE(pattern_is_logged(c, &random))
 			TH_LOG("round %u", round);
 	}
 }
@@ -361,22 +365,13 @@ static enum stop run_round(struct cpu *c, unsigned int n)
 	return stop;
 }
 
-static void stay_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("sched_setaffinity");
-}
-
 static void *run_rounds(void *cpu)
 {
 	struct cpu *c = cpu;
 	unsigned int n;
 
-	stay_on(1);
+	if (!stay_on(1))
+		die("sched_setaffinity");
 	for (n = 1; n <= NR_ROUNDS; n++)
 		if (run_round(c, n) != STOPPED)
 			die("the other vCPU in round %u", n);
@@ -404,7 +399,7 @@ TEST_F_TIMEOUT(own, two_vcpus_begin_anew, 300)
 		*pte(self->vm, PLACE(0) + i * PAGE) =
 			(GPA_MORE + i % LOG_PAGES * PAGE) | PTE_P | PTE_W | PTE_A | PTE_D;
 	memset(want, 0xff, sizeof(want));
-	stay_on(0);
+	ASSERT_TRUE(stay_on(0));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, run_rounds, other));
 	for (n = 1; n <= NR_ROUNDS; n++) {
 		ASSERT_TRUE(can_fill(c, PLACE(0), n, PLACES * LOG_PAGES));

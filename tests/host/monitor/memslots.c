@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include "affinity.h"
 #include "machine.h"
 #include "leaks.h"
 
@@ -97,7 +98,6 @@ FIXTURE_SETUP(memslots)
 	struct kvm_enable_cap cap = {
 		.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args[0] = 1,
 	};
-	cpu_set_t set;
 	int i;
 
 	if (geteuid())
@@ -105,9 +105,7 @@ FIXTURE_SETUP(memslots)
 	save_preemption(self);
 	if (!put(PREEMPT, "full"))
 		TH_LOG("the kernel cannot be made preemptible");
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+	ASSERT_TRUE(stay_on(0));
 
 	self->vm = new_vm(true);
 	self->cpu = &self->vm->cpu[0];

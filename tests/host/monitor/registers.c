@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
+#include "affinity.h"
 #include "machine.h"
 
 #define GPA_MMIO	(64ull << 20)
@@ -508,14 +509,11 @@ TEST_F(registers, of_the_vmm)
 	uint8_t x[XSTATE_SIZE] __attribute__((aligned(64)));
 	uint64_t gs_base = (uintptr_t)&before & ~0xfffull;
 	struct cpu *c = self->cpu;
-	cpu_set_t set;
 
 	__cpuid_count(7, 0, eax, ebx, ecx, edx);
 	with_pkru = ecx & 1 << 4;
 	/* so that TSC_AUX, which is the CPU's number, is not 0 where there are two */
-	CPU_ZERO(&set);
-	CPU_SET(sysconf(_SC_NPROCESSORS_ONLN) - 1, &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	stay_on(sysconf(_SC_NPROCESSORS_ONLN) - 1);
 	cpu = sched_getcpu();
 	ASSERT_EQ(0, syscall(SYS_arch_prctl, ARCH_SET_GS, gs_base));
 	asm volatile("mov %0, %%ds\n mov %0, %%es" : : "r" (USER_DS));
