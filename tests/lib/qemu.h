@@ -61,22 +61,24 @@ static inline bool have_qemu(void)
 	return !access("/usr/bin/qemu-system-x86_64", X_OK);
 }
 
+/* One that can be started; a test may have more than the fixture's. */
+static inline bool prepare_qemu(QEMU *self)
+{
+	*self = (QEMU){
+		.qmp = -1, .console = -1, .gdb = -1, .patience = PATIENCE,
+		.said = memfd_create("said", 0),
+		.text = calloc(1, TEXT_MAX + 1), .line = calloc(1, LINE_MAX_QMP + 1),
+	};
+	return self->said >= 0 && self->text && self->line;
+}
+
 FIXTURE_SETUP(qemu)
 {
 	ASSERT_EQ(0, access("/dev/kvm", R_OK | W_OK));
 	ASSERT_TRUE(have_qemu())
 		TH_LOG("no QEMU in /share: SHARE=build/qemu");
 	ASSERT_EQ(0, chdir("/tmp"));
-	self->text = calloc(1, TEXT_MAX + 1);
-	self->line = calloc(1, LINE_MAX_QMP + 1);
-	self->said = memfd_create("said", 0);
-	self->patience = PATIENCE;
-	self->qmp = -1;
-	self->console = -1;
-	self->gdb = -1;
-	ASSERT_NE(NULL, self->text);
-	ASSERT_NE(NULL, self->line);
-	ASSERT_LE(0, self->said);
+	ASSERT_TRUE(prepare_qemu(self));
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -235,18 +237,6 @@ static inline bool hmp_silent(QEMU *self, const char *command)
 	return !*self->line;
 }
 
-static inline bool wait_for_event(QEMU *self, const char *name)
-{
-	double until = seconds() + self->patience;
-
-	while (read_line(self, until)) {
-		if (strstr(self->line, "\"event\"") && strstr(self->line, name))
-			return true;
-	}
-	printf("# QMP: no %s\n", name);
-	return false;
-}
-
 /* What is known when something did not come. */
 static inline void explain(QEMU *self)
 {
@@ -313,7 +303,8 @@ static inline bool at_prompt(QEMU *self)
 
 /*
  * Starts QEMU with these arguments, a list with NULL at its end, and its guest unless one of
- * them is -S. The descriptors' numbers are those that the options below name.
+ * them is -S. The descriptors' numbers are those that the options below name. Nothing is left
+ * of one that has ended before but the number of commands.
  */
 static inline bool start(QEMU *self, char *const *options)
 {
@@ -359,6 +350,9 @@ static inline bool start(QEMU *self, char *const *options)
 	self->gdb = pairs[2][0];
 	self->line_len = 0;
 	self->line_next = 0;
+	self->len = 0;
+	self->mark = 0;
+	self->text[0] = '\0';
 	if (!read_line(self, seconds() + self->patience)) {
 		print_comment("QEMU said", all_said(self));
 		return false;
@@ -433,5 +427,16 @@ static inline int finish(QEMU *self)
 
 #define STARTED(options) ASSERT_TRUE(start(self, options))
 #define GUEST(...) ASSERT_EQ(0, in_guest(self, __VA_ARGS__))
+
+#define POWERS_OFF() do {						\
+	ASSERT_TRUE(give(self, "poweroff -f\n"));			\
+	EXPECT_EQ(0, finish(self));					\
+} while (0)
+
+/* Where nothing in the guest powers off, or the guest has moved. */
+#define QUITS(qemu) do {						\
+	ASSERT_TRUE(qmp(qemu, "{\"execute\":\"quit\"}"));		\
+	EXPECT_EQ(0, finish(qemu));					\
+} while (0)
 
 #endif

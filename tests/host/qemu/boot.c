@@ -23,8 +23,7 @@ TEST_F_TIMEOUT(qemu, boots_and_powers_off, LIMIT)
 	ASSERT_TRUE(at_prompt(self));
 	print_exits(self, "microvm, to the prompt");
 	EXPECT_TRUE(is_pv_guest(self, 1));
-	ASSERT_TRUE(give(self, "poweroff -f\n"));
-	EXPECT_EQ(0, finish(self));
+	POWERS_OFF();
 }
 
 TEST_F_TIMEOUT(qemu, two_processors_are_reset, LIMIT)
@@ -37,8 +36,7 @@ TEST_F_TIMEOUT(qemu, two_processors_are_reset, LIMIT)
 	ASSERT_TRUE(at_prompt(self));
 	print_exits(self, "and again after system_reset");
 	EXPECT_TRUE(is_pv_guest(self, 2));
-	ASSERT_TRUE(give(self, "poweroff -f\n"));
-	EXPECT_EQ(0, finish(self));
+	POWERS_OFF();
 }
 
 TEST_HARNESS_MAIN

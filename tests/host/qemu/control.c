@@ -22,11 +22,6 @@ static bool answers_on(QEMU *self, int cpus)
 	return !in_guest(self, "[ $(nproc) = %d ]", cpus);
 }
 
-#define POWERS_OFF() do {						\
-	ASSERT_TRUE(give(self, "poweroff -f\n"));			\
-	EXPECT_EQ(0, finish(self));					\
-} while (0)
-
 TEST_F_TIMEOUT(qemu, stops_and_goes_on, LIMIT)
 {
 	STARTED(LINUX("", "-M", "microvm", "-cpu", "host", "-smp", "2"));
@@ -90,8 +85,7 @@ TEST_F_TIMEOUT(qemu, without_firmware_tables, LIMIT)
 	ASSERT_TRUE(at_prompt(self));
 	EXPECT_TRUE(answers_on(self, 2));
 	print_exits(self, "microvm, acpi=off, 2 processors");
-	ASSERT_TRUE(qmp(self, "{\"execute\":\"quit\"}"));
-	EXPECT_EQ(0, finish(self));
+	QUITS(self);
 }
 
 TEST_F_TIMEOUT(qemu, split_interrupt_controllers, LIMIT)

@@ -188,8 +188,7 @@ static void all_devices(struct __test_metadata *_metadata, QEMU *self, char *con
 	disk_is_written(_metadata, self);
 	EXPECT_EQ(0, in_guest(self, "cat /proc/interrupts"));
 	print_exits(self, "and after its devices");
-	ASSERT_TRUE(give(self, "poweroff -f\n"));
-	EXPECT_EQ(0, finish(self));
+	POWERS_OFF();
 	disk_has_it(_metadata);
 }
 
@@ -206,8 +205,7 @@ TEST_F_TIMEOUT(qemu, microvm_file_system, LIMIT)
 	ASSERT_TRUE(at_prompt(self));
 	disk_has_a_file_system(_metadata, self);
 	print_exits(self, "microvm, 2 processors, after work on a file system");
-	ASSERT_TRUE(give(self, "poweroff -f\n"));
-	EXPECT_EQ(0, finish(self));
+	POWERS_OFF();
 }
 
 TEST_F_TIMEOUT(qemu, pc_pci, LIMIT)

@@ -26,8 +26,7 @@ TEST_F_TIMEOUT(qemu, pc_boots_from_its_disk, LIMIT)
 	GUEST("mount -o remount,rw / && cp /boot/bzImage /boot/again && sync");
 	GUEST("echo 3 >/proc/sys/vm/drop_caches && cmp /boot/bzImage /boot/again");
 	GUEST("mount -o remount,ro /");
-	ASSERT_TRUE(give(self, "poweroff -f\n"));
-	EXPECT_EQ(0, finish(self));
+	POWERS_OFF();
 	unlink("disk");
 }
 

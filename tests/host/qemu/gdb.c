@@ -195,6 +195,15 @@ static bool is_at_cpl_0(QEMU *self)
 	ASSERT_TRUE(get_packet(self, packet, sizeof(packet)));		\
 } while (0)
 
+/* It stops where the breakpoint of that type is, which is taken away then. */
+#define BREAKS(type) do {						\
+	STUB("Z" type ",%lx,1", at);					\
+	ASSERT_TRUE(give(self, WRITES(5) "\n"));			\
+	RUNS_UNTIL("c");						\
+	EXPECT_EQ(at, rip(self));					\
+	STUB("z" type ",%lx,1", at);					\
+} while (0)
+
 /* Leaves the guest alone; it answers, and has got nothing that was the debugger's. */
 #define DETACHED() do {							\
 	STUB("D");							\
@@ -202,8 +211,7 @@ static bool is_at_cpl_0(QEMU *self)
 	GUEST("true");							\
 	EXPECT_EQ(NULL, strstr(self->text, "traps:"));			\
 	EXPECT_EQ(NULL, strstr(self->text, "Oops"));			\
-	ASSERT_TRUE(give(self, "poweroff -f\n"));			\
-	EXPECT_EQ(0, finish(self));					\
+	POWERS_OFF();							\
 } while (0)
 
 TEST_F_TIMEOUT(qemu, breakpoint_and_step, LIMIT)
@@ -213,12 +221,8 @@ TEST_F_TIMEOUT(qemu, breakpoint_and_step, LIMIT)
 
 	ASSERT_NE(0, at);
 	STOPPED_AT_PROMPT("1");
-	STUB("Z0,%lx,1", at);
-	ASSERT_TRUE(give(self, WRITES(5) "\n"));
-	RUNS_UNTIL("c");
-	EXPECT_EQ(at, rip(self));
+	BREAKS("0");
 	EXPECT_TRUE(is_at_cpl_0(self));
-	STUB("z0,%lx,1", at);
 	/* Each function begins with an ENDBR, or what is in its place, of four bytes. */
 	RUNS_UNTIL("s");
 	EXPECT_EQ(at + 4, rip(self));
@@ -237,12 +241,8 @@ TEST_F_TIMEOUT(qemu, hardware_breakpoint, LIMIT)
 
 	ASSERT_NE(0, at);
 	STOPPED_AT_PROMPT("2");
-	STUB("Z1,%lx,1", at);
-	ASSERT_TRUE(give(self, WRITES(5) "\n"));
-	RUNS_UNTIL("c");
-	EXPECT_EQ(at, rip(self));
+	BREAKS("1");
 	/* Going on, it does not stop at the same instruction. */
-	STUB("z1,%lx,1", at);
 	DETACHED();
 }
 

@@ -12,21 +12,7 @@
 #include "qemu.h"
 #include "qcow2.h"
 
-#define GUEST_OF(qemu, ...) ASSERT_EQ(0, in_guest(qemu, __VA_ARGS__))
 #define MACHINE	"-M", "microvm", "-cpu", "host", "-smp", "2"
-
-/* A second one, beside that of the fixture. */
-static QEMU *another(const QEMU *self)
-{
-	QEMU *other = calloc(1, sizeof(*other));
-
-	*other = (QEMU){
-		.text = calloc(1, TEXT_MAX + 1), .line = calloc(1, LINE_MAX_QMP + 1),
-		.said = memfd_create("said", 0), .patience = self->patience,
-		.commands = self->commands,
-	};
-	return other;
-}
 
 /* On each processor a process that starts others, which read memory and say if it is wrong. */
 static bool loaded(QEMU *self)
@@ -93,33 +79,25 @@ static bool migrate(QEMU *self, const char *uri)
 	       migrated(self);
 }
 
-static void quit(struct __test_metadata *_metadata, QEMU *self)
-{
-	ASSERT_TRUE(qmp(self, "{\"execute\":\"quit\"}"));
-	EXPECT_EQ(0, finish(self));
-}
-
 TEST_F_TIMEOUT(qemu, to_a_file, LIMIT)
 {
-	QEMU *other = another(self);
-
 	STARTED(LINUX("", MACHINE));
 	ASSERT_TRUE(at_prompt(self));
 	ASSERT_TRUE(loaded(self));
 	ASSERT_TRUE(migrate(self, "exec:cat>state"));
-	quit(_metadata, self);
-	other->commands = self->commands;
-	ASSERT_TRUE(start(other, LINUX("", MACHINE, "-incoming", "exec:cat<state")));
-	EXPECT_TRUE(has_begun(other) && goes_on(other));
-	print_exits(other, "microvm, 2 processors, after a migration");
-	quit(_metadata, other);
+	QUITS(self);
+	STARTED(LINUX("", MACHINE, "-incoming", "exec:cat<state"));
+	EXPECT_TRUE(has_begun(self) && goes_on(self));
+	print_exits(self, "microvm, 2 processors, after a migration");
+	QUITS(self);
 	unlink("state");
 }
 
 TEST_F_TIMEOUT(qemu, to_another_process, LIMIT)
 {
-	QEMU *other = another(self);
+	QEMU another, *other = &another;
 
+	ASSERT_TRUE(prepare_qemu(other));
 	STARTED(LINUX("", MACHINE));
 	ASSERT_TRUE(at_prompt(self));
 	ASSERT_TRUE(loaded(self));
@@ -127,16 +105,14 @@ TEST_F_TIMEOUT(qemu, to_another_process, LIMIT)
 	ASSERT_TRUE(migrate(self, "unix:migrate"));
 	other->commands = self->commands;
 	EXPECT_TRUE(has_begun(other) && goes_on(other));
-	quit(_metadata, self);
+	QUITS(self);
 	/* and it can be saved again */
 	ASSERT_TRUE(migrate(other, "exec:cat>state"));
-	quit(_metadata, other);
-	self->len = self->mark = self->line_len = self->line_next = 0;
-	self->text[0] = '\0';
+	QUITS(other);
 	self->commands = other->commands;
-	ASSERT_TRUE(start(self, LINUX("", MACHINE, "-incoming", "exec:cat<state")));
+	STARTED(LINUX("", MACHINE, "-incoming", "exec:cat<state"));
 	EXPECT_TRUE(has_begun(self) && goes_on(self));
-	quit(_metadata, self);
+	QUITS(self);
 	unlink("state");
 }
 
@@ -144,24 +120,21 @@ TEST_F_TIMEOUT(qemu, to_another_process, LIMIT)
 
 TEST_F_TIMEOUT(qemu, from_a_snapshot, LIMIT)
 {
-	QEMU *other = another(self);
-
 	ASSERT_TRUE(make_image("snapshots"));
 	STARTED(LINUX("", MACHINE, DISK));
 	ASSERT_TRUE(at_prompt(self));
 	ASSERT_TRUE(loaded(self));
 	ASSERT_TRUE(hmp_silent(self, "savevm one"));
-	quit(_metadata, self);
-	other->commands = self->commands;
-	ASSERT_TRUE(start(other, LINUX("", MACHINE, DISK, "-loadvm", "one")));
-	EXPECT_TRUE(has_begun(other) && goes_on(other));
+	QUITS(self);
+	STARTED(LINUX("", MACHINE, DISK, "-loadvm", "one"));
+	EXPECT_TRUE(has_begun(self) && goes_on(self));
 	/* into a guest that has been started anew, and is another one */
-	ASSERT_TRUE(hmp_silent(other, "system_reset"));
-	ASSERT_TRUE(at_prompt(other));
-	GUEST_OF(other, "[ ! -e /tmp/up ]");
-	ASSERT_TRUE(hmp_silent(other, "loadvm one"));
-	EXPECT_TRUE(goes_on(other));
-	quit(_metadata, other);
+	ASSERT_TRUE(hmp_silent(self, "system_reset"));
+	ASSERT_TRUE(at_prompt(self));
+	GUEST("[ ! -e /tmp/up ]");
+	ASSERT_TRUE(hmp_silent(self, "loadvm one"));
+	EXPECT_TRUE(goes_on(self));
+	QUITS(self);
 	unlink("snapshots");
 }
 

@@ -18,8 +18,7 @@
 	print_exits(self, machine);					\
 	GUEST("grep -qw ring1 /proc/cpuinfo");				\
 	/* Without ACPI there is nothing that powers off. */		\
-	ASSERT_TRUE(qmp(self, "{\"execute\":\"quit\"}"));		\
-	EXPECT_EQ(0, finish(self));					\
+	QUITS(self);							\
 } while (0)
 
 TEST_F_TIMEOUT(qemu, microvm, LIMIT)
