@@ -76,11 +76,9 @@ static __fast u64 leaf_rights(u64 e)
 
 static __fast u64 leaf_entry(u64 frame, u64 e)
 {
-	u64 entry = (frame & RING1_FRAME_MASK) | BASE_FLAGS | leaf_rights(e);
-
 	if (!(frame & _PAGE_RW))
-		entry &= ~(u64)(_PAGE_RW | _PAGE_DIRTY);
-	return entry;
+		e &= ~(u64)_PAGE_RW;
+	return (frame & RING1_FRAME_MASK) | BASE_FLAGS | leaf_rights(e);
 }
 
 /* A large entry leads to frame maps, whose entries have their own W. */
@@ -101,6 +99,11 @@ static __fast u64 large_entry(struct ring1_mmu *mmu, u64 e, unsigned int level)
 	return table ? __pa(table) | BASE_FLAGS | (leaf_rights(e) & ~(u64)_PAGE_DIRTY) : 0;
 }
 
+static __fast void link_leaf(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u32 gfn)
+{
+	ring1_frame_link(mmu, ring1_block_of(mmu, gfn), &twin->link[i], RING1_REF(twin, i), gfn);
+}
+
 /* Put an entry of level 1 into place; @frame is present. */
 static __fast void map(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u64 e,
 		       u64 frame)
@@ -108,7 +111,7 @@ static __fast void map(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned 
 	if (twin->hw[i] && twin->link[i].gfn != gfn_of(e))
 		ring1_twin_clear(mmu, twin, i);
 	if (!twin->hw[i])
-		ring1_frame_link(mmu, twin, i, gfn_of(e));
+		link_leaf(mmu, twin, i, gfn_of(e));
 	ring1_twin_set(mmu, twin, i, leaf_entry(frame, e));
 }
 
@@ -120,19 +123,31 @@ static __fast void map_around(struct ring1_mmu *mmu, struct ring1_twin *twin, co
 			      unsigned int i)
 {
 	unsigned int first = round_down(i, RING1_GROUP), j;
-	u16 used = twin->used[i / BITS_PER_LONG] >> (first % BITS_PER_LONG);
+	unsigned long *used = &twin->used[i / BITS_PER_LONG];
+	u16 group = *used >> (first % BITS_PER_LONG), filled = group;
+	struct ring1_link *link = &twin->link[first];
+	struct ring1_place at = RING1_NOWHERE;
+	u32 ref = RING1_REF(twin, first);
+	u64 *hw = &twin->hw[first];
+	const u64 *map = NULL;
 
-	if (used & (used - 1))
+	if (group & (group - 1))
 		return;
-	for (j = first; j < first + RING1_GROUP; j++) {
-		u64 e = READ_ONCE(table[j]), frame;
+	for (j = 0, table += first; j < RING1_GROUP; j++) {
+		u64 e = READ_ONCE(table[j]), gfn = gfn_of(e), frame;
 
-		if (twin->hw[j] || ~e & (_PAGE_PRESENT | _PAGE_ACCESSED))
+		if (~e & (_PAGE_PRESENT | _PAGE_ACCESSED) || hw[j])
 			continue;
-		frame = ring1_frame_of(mmu, gfn_of(e));
-		if (ring1_frame_present(frame))
-			map(mmu, twin, j, e, frame);
+		if (ring1_go_to(mmu, &at, gfn))
+			map = ring1_map_of(mmu, gfn);
+		frame = map ? map[gfn & (PTRS_PER_PTE - 1)] : 0;
+		if (!ring1_frame_present(frame))
+			continue;
+		ring1_frame_link(mmu, at.block, &link[j], ref + j, gfn);
+		WRITE_ONCE(hw[j], leaf_entry(frame, e));
+		filled |= BIT(j);
 	}
+	*used |= (unsigned long)filled << (first % BITS_PER_LONG);
 }
 
 /* The kernel's half is in one tree, but for vCPUs that announce nothing. */
@@ -337,7 +352,7 @@ static __fast bool fill_leaf(struct ring1_mmu *mmu, struct ring1_twin *twin, u64
 	frame = ring1_frame_of(mmu, gfn_of(e));
 	if (~frame & known)
 		return false;
-	ring1_frame_link(mmu, twin, i, gfn_of(e));
+	link_leaf(mmu, twin, i, gfn_of(e));
 	ring1_set_entry(twin, i, leaf_entry(frame, e));
 	map_around(mmu, twin, table, i);
 	return true;
@@ -396,6 +411,40 @@ static __fast void sync_entry(struct ring1_mmu *mmu, struct ring1_twin *twin, un
 		ring1_twin_set(mmu, twin, i, entry);
 }
 
+/* Return false if the budget did not do. */
+static __fast bool sync_leaves(struct ring1_mmu *mmu, struct ring1_twin *twin, const u64 *table,
+			       unsigned int first, unsigned int end, unsigned int *budget)
+{
+	struct ring1_place at = RING1_NOWHERE;
+	unsigned int base;
+
+	for (base = round_down(first, BITS_PER_LONG); base < end; base += BITS_PER_LONG) {
+		unsigned int from = max(first, base), to = min(end, base + BITS_PER_LONG) - 1;
+		unsigned long *used = &twin->used[base / BITS_PER_LONG], left, gone;
+
+		gone = *used & GENMASK(to - base, from - base);
+		left = gone;
+		if (!left)
+			continue;
+		if (!*budget)
+			return false;
+		*budget -= min_t(unsigned int, *budget, hweight_long(left));
+		for (; left; left &= left - 1) {
+			unsigned int i = base + __ffs(left);
+			u64 e = table ? READ_ONCE(table[i]) : 0;
+
+			if (~e & (_PAGE_PRESENT | _PAGE_ACCESSED)) {
+				ring1_leaf_clear(mmu, &at, twin, i);
+			} else {
+				sync_entry(mmu, twin, i, e);
+				gone &= ~(left & -left);
+			}
+		}
+		*used &= ~gone;
+	}
+	return true;
+}
+
 /**
  * ring1_sync - the guest says that it has changed entries of one of its tables
  * @mmu:	locked
@@ -419,6 +468,11 @@ __fast bool ring1_sync(struct ring1_mmu *mmu, u64 gpa, unsigned int nr, unsigned
 		return true;
 	for (id = block->twins[gfn & (PTRS_PER_PTE - 1)]; id; id = twin->next_twin) {
 		twin = mmu->twin[id];
+		if (twin->level == 1) {
+			if (!sync_leaves(mmu, twin, table, first, end, budget))
+				return false;
+			continue;
+		}
 		i = first;
 		for_each_set_bit_from(i, twin->used, end) {
 			if (!*budget)

@@ -99,54 +99,6 @@ static bool make_block(struct ring1_mmu *mmu, u64 gfn)
 	return ring1_block_of(mmu, gfn);
 }
 
-static __fast struct ring1_link *link_of(struct ring1_mmu *mmu, u32 ref)
-{
-	return &mmu->twin[ref >> 9]->link[ref & (PTRS_PER_PTE - 1)];
-}
-
-/**
- * ring1_frame_link - put a level-1 entry into the list of the frame it is to map
- * @mmu:	locked
- * @twin:	level 1
- * @i:		its entry, in no list
- * @gfn:	frame that has a block
- */
-__fast void ring1_frame_link(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i,
-			     u32 gfn)
-{
-	struct ring1_block *block = ring1_block_of(mmu, gfn);
-	u32 *head = &block->users[gfn & (PTRS_PER_PTE - 1)];
-	struct ring1_link *link = &twin->link[i];
-
-	lockdep_assert_held(&mmu->lock);
-	link->gfn = gfn;
-	link->prev = 0;
-	link->next = *head;
-	if (*head)
-		link_of(mmu, *head)->prev = RING1_REF(twin, i);
-	*head = RING1_REF(twin, i);
-}
-
-/**
- * ring1_frame_unlink - take a level-1 entry out of its frame's list
- * @mmu:	locked
- * @twin:	level 1
- * @i:		its entry, in a list
- */
-__fast void ring1_frame_unlink(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i)
-{
-	struct ring1_link *link = &twin->link[i];
-	struct ring1_block *block = ring1_block_of(mmu, link->gfn);
-
-	lockdep_assert_held(&mmu->lock);
-	if (link->prev)
-		link_of(mmu, link->prev)->next = link->next;
-	else
-		block->users[link->gfn & (PTRS_PER_PTE - 1)] = link->next;
-	if (link->next)
-		link_of(mmu, link->next)->prev = link->prev;
-}
-
 /* Entries of twins are found by the list, and they are the only ones of level 1. */
 static bool unmap_some(struct ring1_mmu *mmu, struct ring1_block *block, unsigned int i,
 		       unsigned int *budget)
@@ -161,7 +113,7 @@ static bool unmap_some(struct ring1_mmu *mmu, struct ring1_block *block, unsigne
 			return false;
 		--*budget;
 		ring1_set_entry(twin, entry, 0);
-		ring1_frame_unlink(mmu, twin, entry);
+		ring1_frame_unlink(mmu, block, twin, entry);
 	}
 	return true;
 }

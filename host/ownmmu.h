@@ -261,6 +261,87 @@ static inline bool ring1_frame_present(u64 frame)
 	return frame & _PAGE_PRESENT;
 }
 
+/**
+ * struct ring1_place - the 2 MiB that a loop over entries was in last
+ * @nr:		which, from frame 0 on
+ * @block:	its block; NULL if there is none
+ *
+ * Neighbours in a table often are neighbours in memory.
+ */
+struct ring1_place {
+	u64			nr;
+	struct ring1_block	*block;
+};
+
+#define RING1_NOWHERE	{ .nr = ~0ull }
+
+/* Return: whether it was elsewhere before. */
+static __always_inline bool ring1_go_to(struct ring1_mmu *mmu, struct ring1_place *at, u64 gfn)
+{
+	if (at->nr == gfn >> 9)
+		return false;
+	at->nr = gfn >> 9;
+	at->block = ring1_block_of(mmu, gfn);
+	return true;
+}
+
+static __always_inline struct ring1_link *ring1_link_of(struct ring1_mmu *mmu, u32 ref)
+{
+	return &mmu->twin[ref >> 9]->link[ref & (PTRS_PER_PTE - 1)];
+}
+
+/**
+ * ring1_frame_link - put a level-1 entry into the list of the frame it is to map
+ * @mmu:	locked
+ * @block:	the frame's
+ * @link:	the entry's, in no list
+ * @ref:	the entry's RING1_REF()
+ * @gfn:	the frame
+ */
+static __always_inline void ring1_frame_link(struct ring1_mmu *mmu, struct ring1_block *block,
+					     struct ring1_link *link, u32 ref, u32 gfn)
+{
+	u32 *head = &block->users[gfn & (PTRS_PER_PTE - 1)];
+
+	lockdep_assert_held(&mmu->lock);
+	link->gfn = gfn;
+	link->prev = 0;
+	link->next = *head;
+	if (link->next)
+		ring1_link_of(mmu, link->next)->prev = ref;
+	*head = ref;
+}
+
+/**
+ * ring1_frame_unlink - take a level-1 entry out of its frame's list
+ * @mmu:	locked
+ * @block:	the frame's
+ * @twin:	level 1
+ * @i:		its entry, in a list
+ */
+static __always_inline void ring1_frame_unlink(struct ring1_mmu *mmu, struct ring1_block *block,
+					       struct ring1_twin *twin, unsigned int i)
+{
+	struct ring1_link *link = &twin->link[i];
+
+	lockdep_assert_held(&mmu->lock);
+	if (link->prev)
+		ring1_link_of(mmu, link->prev)->next = link->next;
+	else
+		block->users[link->gfn & (PTRS_PER_PTE - 1)] = link->next;
+	if (link->next)
+		ring1_link_of(mmu, link->next)->prev = link->prev;
+}
+
+/* Empty a level-1 entry. The caller clears its bit in @used, or those of several at once. */
+static __always_inline void ring1_leaf_clear(struct ring1_mmu *mmu, struct ring1_place *at,
+					     struct ring1_twin *twin, unsigned int i)
+{
+	ring1_go_to(mmu, at, twin->link[i].gfn);
+	ring1_frame_unlink(mmu, at->block, twin, i);
+	WRITE_ONCE(twin->hw[i], 0);
+}
+
 /* Write an entry, of which there may be copies: ring1_twin_set() knows. Level 1 has none. */
 static __always_inline void ring1_set_entry(struct ring1_twin *twin, unsigned int i, u64 entry)
 {
@@ -274,8 +355,6 @@ void ring1_mmu_verify(struct ring1_mmu *mmu);
 /* frames.c */
 void ring1_frames_free(struct ring1_mmu *mmu);
 int ring1_frame_fill(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu, gfn_t gfn, bool write);
-void ring1_frame_link(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u32 gfn);
-void ring1_frame_unlink(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i);
 void ring1_frames_log(struct kvm_vcpu *vcpu, struct ring1_mmu *mmu);
 void ring1_memory_reclaimed(struct kvm *kvm);
 

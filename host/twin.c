@@ -26,11 +26,6 @@ static struct kmem_cache *link_cache;
 static_assert(PAGE_SIZE + PTRS_PER_PTE * sizeof(struct ring1_link) + sizeof(struct ring1_twin) <=
 	      12 * SZ_1K);
 
-static __fast bool leads_to_twin(const struct ring1_twin *twin)
-{
-	return twin->level > 1 && twin->level <= RING1_LEVEL_ROOT;
-}
-
 /**
  * ring1_twin_set - write an entry of a twin
  * @mmu:	locked
@@ -80,18 +75,20 @@ __fast void ring1_twin_set(struct ring1_mmu *mmu, struct ring1_twin *twin, unsig
  */
 __fast void ring1_twin_clear(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i)
 {
-	struct ring1_twin *child = NULL;
+	struct ring1_place at = RING1_NOWHERE;
+	struct ring1_twin *child;
 
 	if (twin->level == RING1_LEVEL_TOP) {
 		ring1_set_entry(twin, i, 0);
 		return;
 	}
-	if (leads_to_twin(twin)) {
-		child = twin->child[i];
-		twin->child[i] = NULL;
-	} else {
-		ring1_frame_unlink(mmu, twin, i);
+	if (twin->level == 1) {
+		ring1_leaf_clear(mmu, &at, twin, i);
+		__clear_bit(i, twin->used);
+		return;
 	}
+	child = twin->child[i];
+	twin->child[i] = NULL;
 	ring1_twin_set(mmu, twin, i, 0);
 	if (child)
 		ring1_twin_kill(mmu, child);
@@ -214,6 +211,44 @@ __fast void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin)
 	list_add_tail(&twin->list, &mmu->dying);
 }
 
+static __fast bool empty_leaves(struct ring1_mmu *mmu, struct ring1_twin *twin,
+				unsigned int *budget)
+{
+	struct ring1_place at = RING1_NOWHERE;
+	unsigned int i;
+
+	for (i = 0; i < PTRS_PER_PTE; i += BITS_PER_LONG) {
+		unsigned long *used = &twin->used[i / BITS_PER_LONG], left = *used;
+
+		if (!left)
+			continue;
+		if (!*budget)
+			return false;
+		*budget -= min_t(unsigned int, *budget, hweight_long(left));
+		for (; left; left &= left - 1)
+			ring1_leaf_clear(mmu, &at, twin, i + __ffs(left));
+		*used = 0;
+	}
+	return true;
+}
+
+/* All entries but the switcher's. Return false if the budget did not do. */
+static __fast bool empty(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int *budget)
+{
+	unsigned int i;
+
+	if (twin->level == 1)
+		return empty_leaves(mmu, twin, budget);
+	for_each_set_bit(i, twin->used, PTRS_PER_PTE) {
+		if (!*budget)
+			return false;
+		--*budget;
+		if (twin->level != RING1_LEVEL_TOP || i != RING1_SLOT)
+			ring1_twin_clear(mmu, twin, i);
+	}
+	return true;
+}
+
 /**
  * ring1_twins_bury - empty twins that are dying
  * @mmu:	locked
@@ -224,18 +259,12 @@ __fast void ring1_twin_kill(struct ring1_mmu *mmu, struct ring1_twin *twin)
  */
 __fast void ring1_twins_bury(struct ring1_mmu *mmu, unsigned int budget)
 {
-	unsigned int i;
-
 	lockdep_assert_held(&mmu->lock);
 	while (budget && !list_empty(&mmu->dying)) {
 		struct ring1_twin *twin = list_first_entry(&mmu->dying, struct ring1_twin, list);
 
-		for_each_set_bit(i, twin->used, PTRS_PER_PTE) {
-			if (!budget--)
-				return;
-			if (twin->level != RING1_LEVEL_TOP || i != RING1_SLOT)
-				ring1_twin_clear(mmu, twin, i);
-		}
+		if (!empty(mmu, twin, &budget))
+			return;
 		/* An empty one takes time, too. */
 		budget -= !!budget;
 		twin->dead_gen = ++mmu->gen;

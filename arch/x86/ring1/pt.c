@@ -43,48 +43,71 @@ static unsigned long live_frames __ro_after_init;
 struct ring1_batch {
 	unsigned int lazy_depth;
 	unsigned int nr;	/* operations in the shared page */
+	unsigned long first;	/* the one behind them, not closed yet: its first entry, and */
+	unsigned long next;	/* the one behind its last, with GROWS; 0 if there is none */
 	bool urgent;		/* one of them more than a cleared accessed bit */
 };
 
+#define GROWS	1ul		/* the task's own, in lazy mode, and urgent */
+
 static DEFINE_PER_CPU(struct ring1_batch, batch);
+
+static void close(void)
+{
+	unsigned int nr = this_cpu_read(batch.nr);
+	unsigned long first = this_cpu_read(batch.first);
+	unsigned long next = this_cpu_read(batch.next) & ~GROWS;
+
+	if (!next)
+		return;
+	this_cpu_write(ring1_vcpu.mmu_op[nr],
+		       RING1_MMU_OP(__pa_nodebug(first), (next - first) / ENTRY_SIZE));
+	this_cpu_write(batch.nr, nr + 1);
+	this_cpu_write(batch.next, 0);
+}
 
 /* An error only says that this CPU is a trap vCPU again: before a kexec, nothing is kept. */
 static void send(void)
 {
-	unsigned int nr = this_cpu_read(batch.nr);
+	unsigned int nr;
 
+	close();
+	nr = this_cpu_read(batch.nr);
 	this_cpu_write(batch.nr, 0);
 	this_cpu_write(batch.urgent, false);
 	ring1_hc_mmu_sync(nr, 0, 0);
 }
 
 /* All entries of a table are one operation if they come one after the other. */
-static bool widen(u64 *op, u64 gpa)
+static void append(unsigned long entry)
 {
-	u64 first = RING1_MMU_OP_GPA(*op);
-	u64 last = first + (RING1_MMU_OP_NR(*op) - 1) * ENTRY_SIZE;
+	unsigned long first = this_cpu_read(batch.first);
+	unsigned long next = this_cpu_read(batch.next) & ~GROWS;
 
-	if ((gpa ^ first) & PAGE_MASK)
-		return false;
-	first = min(first, gpa);
-	last = max(last, gpa);
-	*op = RING1_MMU_OP(first, (last - first) / ENTRY_SIZE + 1);
-	return true;
+	if (next && !((entry ^ first) & PAGE_MASK)) {
+		first = min(first, entry);
+		next = max(next, entry + ENTRY_SIZE);
+	} else {
+		close();
+		if (this_cpu_read(batch.nr) == RING1_NR_MMU_OPS)
+			send();
+		first = entry;
+		next = entry + ENTRY_SIZE;
+	}
+	this_cpu_write(batch.first, first);
+	this_cpu_write(batch.next, next);
 }
 
-static void append(u64 gpa)
+/*
+ * The same with interrupts on for what comes most often, the next entry of the table. What
+ * interrupts may send all there is: then there is nothing that grows.
+ */
+static __always_inline bool grow(const void *entry)
 {
-	u64 *ops = this_cpu_ptr(ring1_vcpu.mmu_op);
-	unsigned int nr = this_cpu_read(batch.nr);
+	unsigned long next = (unsigned long)entry | GROWS;
 
-	if (nr && widen(&ops[nr - 1], gpa))
-		return;
-	if (nr == RING1_NR_MMU_OPS) {
-		send();
-		nr = 0;
-	}
-	ops[nr] = RING1_MMU_OP(gpa, 1);
-	this_cpu_write(batch.nr, nr + 1);
+	return next == this_cpu_read(batch.next) && !PAGE_ALIGNED(entry) && !in_interrupt() &&
+	       this_cpu_try_cmpxchg(batch.next, &next, next + ENTRY_SIZE);
 }
 
 /* What interrupts lazy mode does not know that it is on, and cannot wait for its end. */
@@ -93,10 +116,12 @@ static noinline void note(void *entry, bool urgent)
 	unsigned long flags;
 
 	raw_local_irq_save(flags);
-	append(__pa_nodebug(entry));
+	append((unsigned long)entry);
 	if (urgent) {
 		this_cpu_write(batch.urgent, true);
-		if (!this_cpu_read(batch.lazy_depth) || in_interrupt())
+		if (this_cpu_read(batch.lazy_depth) && !in_interrupt())
+			this_cpu_or(batch.next, GROWS);
+		else
 			send();
 	}
 	raw_local_irq_restore(flags);
@@ -135,13 +160,13 @@ static __always_inline bool live(const void *entry)
  */
 static __always_inline void changed(void *entry, unsigned long old, unsigned long new)
 {
-	const unsigned long rights = _PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_DIRTY;
-	bool urgent = (old & ~new & rights) || (~old & new & _PAGE_NX) ||
-		      ((old ^ new) & (PTE_PFN_MASK | _PAGE_PSE));
+	const unsigned long rights = _PAGE_RW | _PAGE_USER | _PAGE_DIRTY;
+	bool urgent = !(new & _PAGE_PRESENT) || (old & ~new & rights) ||
+		      (~old & new & _PAGE_NX) || ((old ^ new) & (PTE_PFN_MASK | _PAGE_PSE));
 
 	if (!static_branch_likely(&ring1_own_mmu) || !(old & _PAGE_PRESENT))
 		return;
-	if ((urgent || (old & ~new & _PAGE_ACCESSED)) && live(entry))
+	if ((urgent || (old & ~new & _PAGE_ACCESSED)) && !grow(entry) && live(entry))
 		note(entry, urgent);
 }
 
@@ -167,6 +192,15 @@ unsigned long ring1_pt_xchg(void *entry, unsigned long value)
 	return old;
 }
 EXPORT_SYMBOL_GPL(ring1_pt_xchg);
+
+unsigned long ring1_pt_clear(void *entry)
+{
+	unsigned long old = xchg((unsigned long *)entry, 0);
+
+	changed(entry, old, 0);
+	return old;
+}
+EXPORT_SYMBOL_GPL(ring1_pt_clear);
 
 bool ring1_pt_try_cmpxchg(void *entry, void *old, unsigned long value)
 {
@@ -224,7 +258,7 @@ static void ring1_ptep_modify_prot_commit(struct vm_area_struct *vma, unsigned l
 		return;
 	}
 	xchg(&ptep->pte, pte.pte);
-	if (live(ptep))
+	if (!grow(ptep) && live(ptep))
 		note(ptep, true);
 }
 

@@ -159,6 +159,35 @@ TEST_F(own, removals_are_seen)
 		}
 }
 
+/* Any part of a table goes at once, and nothing but that part. */
+TEST_F(own, ranges_are_seen)
+{
+	static const struct { unsigned int first, nr; } ranges[] = {
+		{ 0, 1 }, { 0, 64 }, { 63, 1 }, { 63, 2 }, { 64, 64 }, { 100, 200 }, { 1, 511 },
+		{ 511, 1 }, { 0, 512 },
+	};
+	uint64_t va = VA + 2 * BIG_PAGE, *table = entry(self->vm, va, 1);
+	struct cpu *c = self->cpu;
+	unsigned int i, j;
+
+	for (i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
+		unsigned int first = ranges[i].first, end = first + ranges[i].nr;
+
+		/* In the second half of each group as if used before: one fault maps all. */
+		for (j = 0; j < PAGE / 8; j++)
+			table[j] = (GPA_DATA + j % 2 * PAGE) | ALL | (j % 16 < 8 ? 0 : PTE_A);
+		for (j = 0; j < PAGE / 8; j++)
+			ASSERT_TRUE(user_can_read(c, va + j * PAGE, 1000 + j % 2));
+		memset(table + first, 0, 8 * ranges[i].nr);
+		announce(c, gpa_of(self->vm, table + first), ranges[i].nr);
+		ASSERT_EQ(0, HYPERCALL(c, FLUSH_TLB));
+		for (j = 0; j < PAGE / 8; j++)
+			ASSERT_TRUE(j >= first && j < end ? user_cannot_read(c, va + j * PAGE, 0) :
+				    user_can_read(c, va + j * PAGE, 1000 + j % 2))
+				TH_LOG("entry %u of %u to %u", j, first, end);
+	}
+}
+
 /* Each level leads to another page, by other tables above level 1; used before, or not yet. */
 TEST_F(own, other_pages_are_seen)
 {

@@ -46,6 +46,7 @@ static inline void ring1_pv_exit_cpu(void) { }
  */
 #define ring1_pt_hook()		cpu_feature_enabled(X86_FEATURE_RING1)
 unsigned long ring1_pt_xchg(void *entry, unsigned long value);
+unsigned long ring1_pt_clear(void *entry);
 bool ring1_pt_try_cmpxchg(void *entry, void *old, unsigned long value);
 bool ring1_pt_clear_bit(void *entry, unsigned int bit);
 
