@@ -99,7 +99,8 @@ static __fast u64 large_entry(struct ring1_mmu *mmu, u64 e, unsigned int level)
 	return table ? __pa(table) | BASE_FLAGS | (leaf_rights(e) & ~(u64)_PAGE_DIRTY) : 0;
 }
 
-static __fast void link_leaf(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i, u32 gfn)
+static __fast void link_leaf(struct ring1_mmu *mmu, struct ring1_twin *twin, unsigned int i,
+			     u32 gfn)
 {
 	ring1_frame_link(mmu, ring1_block_of(mmu, gfn), &twin->link[i], RING1_REF(twin, i), gfn);
 }
@@ -421,6 +422,7 @@ static __fast bool sync_leaves(struct ring1_mmu *mmu, struct ring1_twin *twin, c
 	for (base = round_down(first, BITS_PER_LONG); base < end; base += BITS_PER_LONG) {
 		unsigned int from = max(first, base), to = min(end, base + BITS_PER_LONG) - 1;
 		unsigned long *used = &twin->used[base / BITS_PER_LONG], left, gone;
+		unsigned int n = 0;
 
 		gone = *used & GENMASK(to - base, from - base);
 		left = gone;
@@ -428,8 +430,7 @@ static __fast bool sync_leaves(struct ring1_mmu *mmu, struct ring1_twin *twin, c
 			continue;
 		if (!*budget)
 			return false;
-		*budget -= min_t(unsigned int, *budget, hweight_long(left));
-		for (; left; left &= left - 1) {
+		for (; left; left &= left - 1, n++) {
 			unsigned int i = base + __ffs(left);
 			u64 e = table ? READ_ONCE(table[i]) : 0;
 
@@ -441,6 +442,7 @@ static __fast bool sync_leaves(struct ring1_mmu *mmu, struct ring1_twin *twin, c
 			}
 		}
 		*used &= ~gone;
+		*budget -= min(*budget, n);
 	}
 	return true;
 }

@@ -219,15 +219,16 @@ static __fast bool empty_leaves(struct ring1_mmu *mmu, struct ring1_twin *twin,
 
 	for (i = 0; i < PTRS_PER_PTE; i += BITS_PER_LONG) {
 		unsigned long *used = &twin->used[i / BITS_PER_LONG], left = *used;
+		unsigned int n = 0;
 
 		if (!left)
 			continue;
 		if (!*budget)
 			return false;
-		*budget -= min_t(unsigned int, *budget, hweight_long(left));
-		for (; left; left &= left - 1)
+		for (; left; left &= left - 1, n++)
 			ring1_leaf_clear(mmu, &at, twin, i + __ffs(left));
 		*used = 0;
+		*budget -= min(*budget, n);
 	}
 	return true;
 }
