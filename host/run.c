@@ -291,11 +291,16 @@ static __fast void resume_branch_tracking(u64 s_cet)
 #define HIDDEN_XFEATURES (XFEATURE_MASK_XTILE | XFEATURE_MASK_PKRU | XFEATURE_MASK_BNDREGS | \
 			  XFEATURE_MASK_BNDCSR)
 
+/*
+ * A kernel without OSXSAVE saves x87 and SSE state only. CR4.OSXSAVE stays on, for the host's
+ * own XSAVE between trips, so that XSAVE and XGETBV work there; but AVX does not.
+ */
 static u64 hardware_xcr0(struct kvm_vcpu *vcpu)
 {
-	if (!kvm_is_cr4_bit_set(vcpu, X86_CR4_OSXSAVE))
-		return kvm_host.xcr0;
-	return vcpu->arch.xcr0 | (kvm_host.xcr0 & HIDDEN_XFEATURES);
+	u64 xcr0 = kvm_is_cr4_bit_set(vcpu, X86_CR4_OSXSAVE) ? vcpu->arch.xcr0 :
+							       XFEATURE_MASK_FPSSE;
+
+	return xcr0 | (kvm_host.xcr0 & HIDDEN_XFEATURES);
 }
 
 static void load_guest_xstate(u64 xcr0)

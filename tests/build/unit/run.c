@@ -16,6 +16,7 @@
 #define SEGMENT_RPL_MASK	3
 #define DR_ENABLE_SIZE		2
 #define DR7_GD			BIT_ULL(13)
+#define XFEATURE_MASK_FPSSE	(BIT_ULL(0) | BIT_ULL(1))
 #define XFEATURE_MASK_BNDREGS	BIT_ULL(3)
 #define XFEATURE_MASK_BNDCSR	BIT_ULL(4)
 #define XFEATURE_MASK_PKRU	BIT_ULL(9)
@@ -239,6 +240,8 @@ FIXTURE_SETUP(run)
 	features = 0;
 	self->v.kernel_cs.l = 1;
 	self->v.vcpu.arch.host_pkru = HOST_KEYS;
+	self->v.vcpu.arch.cr4 = X86_CR4_OSXSAVE;
+	self->v.vcpu.arch.xcr0 = HOST_XCR0 & ~XFEATURE_MASK_PKRU;
 	kvm_host.xcr0 = HOST_XCR0;
 	fake.cr3 = HOST_CR3;
 	fake.cr4 = X86_CR4_PGE;
@@ -449,8 +452,6 @@ TEST_F(run, without_keys_pkru_is_not_touched)
 /* A guest with the host's features, less those hidden from it, costs no XSETBV. */
 TEST_F(run, hidden_state_stays_on)
 {
-	self->v.vcpu.arch.cr4 = X86_CR4_OSXSAVE;
-	self->v.vcpu.arch.xcr0 = HOST_XCR0 & ~XFEATURE_MASK_PKRU;
 	run(&self->v);
 	EXPECT_EQ(NULL, fake_done("xsetbv", 0));
 	self->v.vcpu.arch.xcr0 = 7;
@@ -459,10 +460,17 @@ TEST_F(run, hidden_state_stays_on)
 	EXPECT_TRUE(noted("xsetbv", 1, HOST_XCR0, false));
 }
 
+TEST_F(run, a_kernel_without_osxsave_has_no_avx)
+{
+	self->v.vcpu.arch.cr4 = 0;
+	run(&self->v);
+	EXPECT_TRUE(noted("xsetbv", 0, XFEATURE_MASK_FPSSE | XFEATURE_MASK_PKRU, true));
+	EXPECT_TRUE(noted("xsetbv", 1, HOST_XCR0, false));
+}
+
 TEST_F(run, host_state_is_back_before_interrupts_are)
 {
 	fake_feature(X86_FEATURE_OSPKE, true);
-	self->v.vcpu.arch.cr4 = X86_CR4_OSXSAVE;
 	self->v.vcpu.arch.xcr0 = 3;
 	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
 	run(&self->v);
@@ -754,22 +762,16 @@ TEST_F(run, parking_does_not_take_the_long_way)
 	EXPECT_EQ(2, nr_entered);
 }
 
-/* A host with AMX: its tiles stay on in XCR0, whether the guest has an XCR0 or not. */
+/* A host with AMX: its tiles stay on in XCR0. */
 TEST_F(run, an_amx_host_has_the_short_way)
 {
-	unsigned int osxsave;
-
 	kvm_host.xcr0 = HOST_XCR0 | XFEATURE_MASK_XTILE;
-	self->v.vcpu.arch.xcr0 = HOST_XCR0 & ~XFEATURE_MASK_PKRU;
 	leave_after_interrupt = false;
-	for (osxsave = 0; osxsave < 2; osxsave++) {
-		self->v.vcpu.arch.cr4 = osxsave ? X86_CR4_OSXSAVE : 0;
-		exits[1] = (struct ring1_exit){ .vector = RING1_EXIT_HYPERCALL, .cs = RING1_CS };
-		exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
-		run(&self->v);
-		EXPECT_EQ(NULL, fake_done("xsetbv", 0));
-		EXPECT_EQ(2, nr_entered);
-	}
+	exits[1] = (struct ring1_exit){ .vector = RING1_EXIT_HYPERCALL, .cs = RING1_CS };
+	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("xsetbv", 0));
+	EXPECT_EQ(2, nr_entered);
 }
 
 TEST_F(run, amx_in_a_guest_is_undefined)

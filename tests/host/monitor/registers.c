@@ -24,6 +24,7 @@
 #define GPA_XSAVE	GPA_DATA
 #define GPA_XSAVE_OUT	(GPA_DATA + PAGE)
 #define GPA_STOP	(GPA_DATA + 2 * PAGE)
+#define OSXSAVE		(1ull << 18)
 #define XSTATE		7		/* x87, SSE, AVX */
 #define XSTATE_SIZE	832		/* in the standard format */
 #define XCR0_RAX	"mov $7, %eax\n mov $0, %edx\n"
@@ -70,7 +71,7 @@ FIXTURE_SETUP(registers)
 		map(self->vm, KERNEL(GPA_FRESH + gpa), GPA_FRESH + gpa, PTE_W);
 	map(self->vm, KERNEL(GPA_MMIO), GPA_MMIO, PTE_W);
 	pv_start(c);
-	ASSERT_EQ(0, HYPERCALL(c, WRITE_CR4, get_sregs(c).cr4 | 1 << 18));	/* OSXSAVE */
+	ASSERT_EQ(0, HYPERCALL(c, WRITE_CR4, get_sregs(c).cr4 | OSXSAVE));
 	xcrs.xcrs[0].value = XSTATE;
 	ASSERT_EQ(0, ioctl(c->fd, KVM_SET_XCRS, &xcrs));
 
@@ -277,6 +278,24 @@ TEST_F(registers, interrupt_and_nmi_into_ring1)
 	load_patterns(c, 10);
 	IOCTL(c->fd, KVM_NMI);
 	EXPECT_TRUE(event_survives(c, ENTRY_NMI, RING1_EVENT_NMI, RING1_IRET_UNMASK_NMI));
+}
+
+/* A kernel that does not save AVX state must not have programs that use it. */
+CODE(avx, "vmovaps %ymm0, %ymm1\n" STOP);
+
+TEST_F(registers, no_avx_without_osxsave)
+{
+	struct cpu *c = self->cpu;
+	uint64_t cr4 = get_sregs(c).cr4;
+
+	EXPECT_EQ(STOPPED, go_kernel(c, avx));
+	ASSERT_EQ(0, HYPERCALL(c, WRITE_CR4, cr4 & ~OSXSAVE));
+	EXPECT_EQ(ENTRY_KERNEL, go_kernel(c, avx));
+	EXPECT_EQ(6, take(c).vector);
+	ASSERT_EQ(0, HYPERCALL(c, WRITE_CR4, cr4));
+	load_patterns(c, 14);
+	EXPECT_TRUE(survives(c, by_nothing, STOPPED, 0, 0, 0));
+	EXPECT_TRUE(same_xstate(self->x, self->x_out));
 }
 
 /* Ring 3: what it has in each register reaches the kernel, by bounce and by exit. */
