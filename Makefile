@@ -35,6 +35,7 @@
 #:   install    on this machine: the module by DKMS (KERNEL=RELEASE for another kernel than
 #:              the running one), ring1 in /usr/local/bin
 #:   uninstall  takes that away again
+#:   deb        Debian packages of the same, ring1 and ring1-dkms, in build/deb
 #:   graft      puts the guest port and the monitor into a Debian 6.12 source tree, TREE=DIR,
 #:              as options of its own: RING1_GUEST and KVM_RING1
 #:   reference  makes Documentation/abi/hypercalls.rst and Documentation/tests.rst anew
@@ -186,13 +187,18 @@ check-install: guest
 	$(rig)/build/need-packages mmdebstrap e2fsprogs
 	$(rig)/judge/run-tests tests/batches/install
 
+launcher_packages := musl-tools linux-libc-dev libzstd-dev liblz4-dev
 install:
-	$(rig)/build/need-packages musl-tools linux-libc-dev libzstd-dev liblz4-dev >&2
+	$(rig)/build/need-packages $(launcher_packages) >&2
 	MAKEFLAGS= $(MAKE) -s -C host/launcher O=$(CURDIR)/build/launcher >&2
 	host/dkms/install build/launcher/ring1
 
 uninstall:
 	host/dkms/uninstall
+
+deb:
+	$(rig)/build/need-packages $(launcher_packages) build-essential debhelper dh-dkms
+	$(rig)/build/deb-build
 
 graft:
 	guest-patches/place "$$TREE"
@@ -208,5 +214,5 @@ clean:
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
 	modules launcher tests check check-abi check-debug check-off check-storm check-trap \
-	check-install check-qemu qemu mutants bench bench-quick install uninstall graft reference clean \
-	debug-host version1
+	check-install check-qemu qemu mutants bench bench-quick install uninstall deb graft \
+	reference clean debug-host version1
