@@ -16,6 +16,7 @@
 #:   check-trap all tests of guests in trap guests, and on Debian's own kernels: slow
 #:   check-install
 #:              make install in a bootstrapped Debian, which then boots as a host
+#:   check-deb  the Debian packages: lintian, and their life in a bootstrapped Debian
 #:   check-off  that the series leaves a kernel without RING1_GUEST and KVM_RING1 as it was:
 #:              builds one of the patched and one of the pristine tree, compares their code;
 #:              and that both options together compile; a quarter of an hour
@@ -187,6 +188,10 @@ check-install: guest
 	$(rig)/build/need-packages mmdebstrap e2fsprogs
 	$(rig)/judge/run-tests tests/batches/install
 
+check-deb: deb
+	$(rig)/build/need-packages lintian mmdebstrap
+	$(rig)/judge/run-tests tests/batches/deb
+
 launcher_packages := musl-tools linux-libc-dev libzstd-dev liblz4-dev
 install:
 	$(rig)/build/need-packages $(launcher_packages) >&2
@@ -214,5 +219,5 @@ clean:
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
 	modules launcher tests check check-abi check-debug check-off check-storm check-trap \
-	check-install check-qemu qemu mutants bench bench-quick install uninstall deb graft \
+	check-install check-deb check-qemu qemu mutants bench bench-quick install uninstall deb graft \
 	reference clean debug-host version1
