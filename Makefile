@@ -16,6 +16,7 @@
 #:   check-trap all tests of guests in trap guests, and on Debian's own kernels: slow
 #:   check-install
 #:              make install in a bootstrapped Debian, which then boots as a host
+#:   check-deb  the Debian packages: lintian, and their life in a bootstrapped Debian
 #:   check-off  that the series leaves a kernel without RING1_GUEST and KVM_RING1 as it was:
 #:              builds one of the patched and one of the pristine tree, compares their code;
 #:              and that both options together compile; a quarter of an hour
@@ -37,6 +38,7 @@
 #:   install    on this machine: the module by DKMS (KERNEL=RELEASE for another kernel than
 #:              the running one), ring1 in /usr/local/bin
 #:   uninstall  takes that away again
+#:   deb        Debian packages of the same, ring1 and ring1-dkms, in build/deb
 #:   graft      puts the guest port and the monitor into a Debian 6.12 source tree, TREE=DIR,
 #:              as options of its own: RING1_GUEST and KVM_RING1
 #:   reference  makes Documentation/abi/hypercalls.rst and Documentation/tests.rst anew
@@ -192,13 +194,22 @@ check-install: guest
 	$(rig)/build/need-packages mmdebstrap e2fsprogs
 	$(rig)/judge/run-tests tests/batches/install
 
+check-deb: deb
+	$(rig)/build/need-packages lintian mmdebstrap
+	$(rig)/judge/run-tests tests/batches/deb
+
+launcher_packages := musl-tools linux-libc-dev libzstd-dev liblz4-dev
 install:
-	$(rig)/build/need-packages musl-tools linux-libc-dev libzstd-dev liblz4-dev >&2
+	$(rig)/build/need-packages $(launcher_packages) >&2
 	MAKEFLAGS= $(MAKE) -s -C host/launcher O=$(CURDIR)/build/launcher >&2
 	host/dkms/install build/launcher/ring1
 
 uninstall:
 	host/dkms/uninstall
+
+deb:
+	$(rig)/build/need-packages $(launcher_packages) build-essential debhelper dh-dkms
+	$(rig)/build/deb-build
 
 graft:
 	guest-patches/place "$$TREE"
@@ -214,5 +225,5 @@ clean:
 
 .PHONY: help run host run-session host-session run-args host-args packages kernels guest \
 	modules launcher tests check check-abi check-amd check-debug check-off check-storm check-trap \
-	check-install check-qemu qemu mutants bench bench-quick install uninstall graft reference clean \
-	debug-host version1
+	check-install check-deb check-qemu qemu mutants bench bench-quick install uninstall deb graft \
+	reference clean debug-host version1
