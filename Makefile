@@ -24,7 +24,8 @@
 #:              version 1 is taken from the history of the repository
 #:   check-amd  the launcher and our guest kernel on kvm-amd, in a QEMU that it builds with a
 #:              line less: twenty minutes the first time
-#:   check-qemu Debian's own QEMU, as it is packaged, drives guests in the host: half an hour
+#:   check-qemu Debian's own QEMU and libvirt, as they are packaged, drive guests in the host:
+#:              three quarters of an hour
 #:   check-storm
 #:              an hour, or MINUTES=, of what a host can do to the memory of a Linux guest
 #:   mutants    that tests of the monitor find mistakes: makes those of tests/mutants/, one at
@@ -176,8 +177,9 @@ check-amd: guest modules launcher tests
 check-abi: guest modules launcher tests version1
 	$(rig)/judge/run-tests tests/batches/abi
 
-check-qemu: guest modules launcher tests qemu
-	$(rig)/build/need-packages e2fsprogs
+check-qemu: guest modules launcher tests
+	$(rig)/build/need-packages e2fsprogs libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
+	$(rig)/build/qemu-root libvirt
 	$(rig)/build/grub-disk
 	$(rig)/judge/run-tests tests/batches/qemu
 

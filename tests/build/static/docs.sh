@@ -141,6 +141,13 @@ figures_hold() {
 		END { exit bad || n < 5 }' "$names" README.md
 }
 
+# virtual-machines.rst shows the domain that is tested.
+domain_holds() {
+	sed -n '/^<domain /,$p' tests/host/libvirt/guest.xml >"$names"
+	[ -s "$names" ] && sed -n '/<domain /,/<\/domain>/s/^    //p' \
+		Documentation/virtual-machines.rst | diff - "$names"
+}
+
 manual_page() {
 	! groff -mdoc -ww -Tutf8 -z host/launcher/ring1.1 2>&1 | grep .
 }
@@ -151,7 +158,7 @@ spelt() {
 }
 
 names=$(mktemp)
-plan 10
+plan 11
 check "documents are well-formed reST" well_formed
 check "no line of theirs has more than 100 columns" narrow
 check "all are in Documentation/index.rst" indexed
@@ -160,6 +167,7 @@ check "files that documents and comments name exist" paths_exist
 check "so do sources that they name without a folder" bare_names_exist
 check "functions and names are in the files where they are said to be" pairs_hold
 check "README has the report's figures" figures_hold
+check "the domain in virtual-machines.rst is tests/host/libvirt/guest.xml" domain_holds
 check "the manual page has no warnings" manual_page
 check "codespell finds nothing" spelt
 rm -f "$names"

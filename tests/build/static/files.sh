@@ -28,7 +28,7 @@ has_opening() {
 		FNR == 1 { looking = 1 }
 		!looking || /SPDX-License-Identifier/ || /^#!/ || /^# shellcheck/ { next }
 		/^(#|\/\*|\/\/)?$/ { next }
-		!/^(#| \*|\/\*|\/\/|\.\\") +[^ ]/ { print FILENAME }
+		!/^(#| \*|\/\*|\/\/|\.\\"|<!--) +[^ ]/ { print FILENAME }
 		{ looking = 0 }' | grep .
 }
 
