@@ -293,12 +293,13 @@ static __fast void resume_branch_tracking(u64 s_cet)
 
 /*
  * A kernel without OSXSAVE saves x87 and SSE state only. CR4.OSXSAVE stays on, for the host's
- * own XSAVE between trips, so that XSAVE and XGETBV work there; but AVX does not.
+ * own XSAVE between trips, so that XSAVE and XGETBV work there; but AVX does not. A host without
+ * XSAVE has no XCR0, and kvm_host.xcr0 is 0.
  */
 static u64 hardware_xcr0(struct kvm_vcpu *vcpu)
 {
 	u64 xcr0 = kvm_is_cr4_bit_set(vcpu, X86_CR4_OSXSAVE) ? vcpu->arch.xcr0 :
-							       XFEATURE_MASK_FPSSE;
+							       kvm_host.xcr0 & XFEATURE_MASK_FPSSE;
 
 	return xcr0 | (kvm_host.xcr0 & HIDDEN_XFEATURES);
 }

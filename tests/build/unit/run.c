@@ -468,6 +468,15 @@ TEST_F(run, a_kernel_without_osxsave_has_no_avx)
 	EXPECT_TRUE(noted("xsetbv", 1, HOST_XCR0, false));
 }
 
+TEST_F(run, a_host_without_xsave_has_no_xcr0)
+{
+	kvm_host.xcr0 = 0;
+	self->v.vcpu.arch.cr4 = 0;
+	self->v.vcpu.arch.xcr0 = 1;
+	run(&self->v);
+	EXPECT_EQ(NULL, fake_done("xsetbv", 0));
+}
+
 TEST_F(run, host_state_is_back_before_interrupts_are)
 {
 	fake_feature(X86_FEATURE_OSPKE, true);
