@@ -507,10 +507,10 @@ static __fast bool answer(struct vcpu_ring1 *v)
 
 /*
  * Enter until there is an exit that the fast set does not answer, or one behind which the
- * vCPU must not enter again; that one is RING1_EXIT_HANDLED. Any code of the host's may
- * run afterwards.
+ * vCPU must not enter again; that one is RING1_EXIT_HANDLED. The fast set uses no state that
+ * XCR0 is about. Any code of the host's may run afterwards.
  */
-static noinline __fast void trips(struct vcpu_ring1 *v, bool may_reenter)
+static noinline __fast void trips(struct vcpu_ring1 *v, bool may_answer)
 {
 	bool brief = false;
 	u64 s_cet;
@@ -521,7 +521,7 @@ static noinline __fast void trips(struct vcpu_ring1 *v, bool may_reenter)
 		enter_exit(v, brief);
 		resume_branch_tracking(s_cet);
 		end_trip(v);
-		if (!may_reenter || traced() || !answer(v))
+		if (!may_answer || traced() || !answer(v))
 			break;
 		++v->vcpu.stat.exits;
 		brief = true;
@@ -567,7 +567,7 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 {
 	struct vcpu_ring1 *v = to_ring1(vcpu);
 	u64 xcr0 = hardware_xcr0(vcpu);
-	bool may_reenter;
+	bool may_answer, may_reenter;
 
 	ring1_assert(irqs_disabled());
 
@@ -594,11 +594,13 @@ fastpath_t ring1_vcpu_run(struct kvm_vcpu *vcpu, u64 run_flags)
 	kvm_wait_lapic_expire(vcpu);
 	load_guest_xstate(xcr0);
 	park_host_msrs(v);
-	may_reenter = xcr0 == kvm_host.xcr0 && !v->conf->debug;
+	may_answer = !v->conf->debug;
+	/* A handler of the host's needs its XCR0. */
+	may_reenter = may_answer && xcr0 == kvm_host.xcr0;
 
 	do {
 		trace_kvm_entry(vcpu, run_flags & KVM_RUN_FORCE_IMMEDIATE_EXIT);
-		trips(v, may_reenter);
+		trips(v, may_answer);
 		finish_exit(v);
 	} while (may_reenter && handle_and_reenter(v));
 

@@ -771,10 +771,15 @@ TEST_F(run, parking_does_not_take_the_long_way)
 	EXPECT_EQ(2, nr_entered);
 }
 
-/* A host with AMX: its tiles stay on in XCR0. */
+/* A host with AMX: its tiles stay on in XCR0, whether the guest has an XCR0 or not. */
 TEST_F(run, an_amx_host_has_the_short_way)
 {
 	kvm_host.xcr0 = HOST_XCR0 | XFEATURE_MASK_XTILE;
+	self->v.vcpu.arch.cr4 = 0;
+	run(&self->v);
+	EXPECT_TRUE(noted("xsetbv", 0, XFEATURE_MASK_FPSSE | XFEATURE_MASK_PKRU |
+				       XFEATURE_MASK_XTILE, true));
+	self->v.vcpu.arch.cr4 = X86_CR4_OSXSAVE;
 	leave_after_interrupt = false;
 	exits[1] = (struct ring1_exit){ .vector = RING1_EXIT_HYPERCALL, .cs = RING1_CS };
 	exits[0] = (struct ring1_exit){ .vector = 0x40, .cs = 3 };
@@ -1029,6 +1034,21 @@ TEST_F(run, the_host_runs_behind_a_flush)
 	run(&self->v);
 	EXPECT_EQ(1, nr_entered);
 	EXPECT_NE(NULL, fake_done("late flush", 0));
+}
+
+/* Another XCR0, as each kernel has until it sets OSXSAVE: handlers of the host's want theirs. */
+TEST_F(run, the_fast_set_answers_with_any_xcr0)
+{
+	leave_after_interrupt = false;
+	fast_hypercall = true;
+	self->v.vcpu.arch.cr4 = 0;
+	exits[1] = (struct ring1_exit){ .vector = 0x40, .cs = RING1_CS };
+	run(&self->v);
+	EXPECT_EQ(2, nr_entered);
+	EXPECT_EQ(NULL, fake_done("host interrupt", 0));
+	EXPECT_LT(fake_done("xsetbv", 0), fake_done("switch", 0));
+	EXPECT_LT(fake_done("switch", 1), fake_done("xsetbv", 1));
+	EXPECT_EQ(NULL, fake_done("xsetbv", 2));
 }
 
 static bool bounces_page_faults(struct vcpu_ring1 *v)
