@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What of the platform changes: restart and power-off, panic, suspend, the x2APIC's end
- * of interrupt, /sys/hypervisor. Which of it is there depends on the mode that setup.c
- * chose.
+ * of interrupt, the search for an MP table, /sys/hypervisor. Which of it is there depends on
+ * the mode that setup.c chose.
  */
 #define pr_fmt(fmt) "ring1: " fmt
 
+#include <linux/acpi.h>
 #include <linux/init.h>
 #include <linux/kexec.h>
 #include <linux/kobject.h>
@@ -17,8 +18,10 @@
 #include <linux/sysfs.h>
 #include <asm/apic.h>
 #include <asm/cpufeature.h>
+#include <asm/mpspec.h>
 #include <asm/reboot.h>
 #include <asm/ring1.h>
+#include <asm/setup.h>
 #include <asm/smp.h>
 #include <asm/x86_init.h>
 #include "private.h"
@@ -67,6 +70,16 @@ static struct notifier_block ring1_panic_block = {
 	.notifier_call = ring1_panic,
 	.priority = INT_MIN,
 };
+
+/*
+ * Each 16 bytes of what firmware has below 1 MiB, mapped and unmapped for a look: where there
+ * is no table, most exits of a boot. A VMM that says where ACPI's tables are needs no other.
+ */
+void __init ring1_find_mptable(void)
+{
+	if (acpi_disabled || !boot_params.acpi_rsdp_addr)
+		mpparse_find_mptable();
+}
 
 /* As early as code may run that KASAN instruments. */
 static void __init ring1_arch_setup(void)

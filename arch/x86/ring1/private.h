@@ -82,6 +82,7 @@ void ring1_register(void);
 
 /* platform.c */
 void __init ring1_platform_init(void);
+void __init ring1_find_mptable(void);
 
 /* mmu.c */
 void ring1_mmu_init_cpu(void);

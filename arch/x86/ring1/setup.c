@@ -15,6 +15,7 @@
 #include <asm/paravirt.h>
 #include <asm/ring1.h>
 #include <asm/setup.h>
+#include <asm/x86_init.h>
 #include "private.h"
 
 /*
@@ -68,6 +69,7 @@ void __init ring1_pv_init(void)
 
 	setup_force_cpu_cap(X86_FEATURE_VIRT_IF);
 	use_cmpxchg16b();
+	x86_init.mpparse.find_mptable = ring1_find_mptable;
 	if (trap_wanted()) {
 		setup_force_cpu_cap(X86_FEATURE_RING1_TRAP);
 		pv_info.name = "ring1 (trap)";

@@ -48,24 +48,6 @@ static int compare(char *console, char *dmesg)
 	}
 }
 
-/* Of `ring1 stat`: this counter of the guest's only vCPU. */
-static long counter(LAUNCH *self, const char *name)
-{
-	char line[200];
-	long value = -1;
-	FILE *f;
-
-	snprintf(line, sizeof(line), "ring1 stat %d", self->pid);
-	f = popen(line, "re");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ' ')
-			value = strtol(line + strlen(name), NULL, 10);
-	}
-	if (f)
-		pclose(f);
-	return value;
-}
-
 TEST_F_TIMEOUT(run, on_a_port_nobody_opens, LIMIT)
 {
 	char *console, *dmesg;
