@@ -193,6 +193,7 @@ unsigned long ring1_pt_xchg(void *entry, unsigned long value)
 }
 EXPORT_SYMBOL_GPL(ring1_pt_xchg);
 
+/* An exchange for 0, which most are: of changed() there is little left then. */
 unsigned long ring1_pt_clear(void *entry)
 {
 	unsigned long old = xchg((unsigned long *)entry, 0);
