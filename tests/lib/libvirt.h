@@ -104,9 +104,7 @@ static inline bool has_console(QEMU *self, const char *command, const char *name
 	double until = seconds() + self->patience;
 	struct termios mode;
 
-	self->len = 0;
-	self->mark = 0;
-	self->text[0] = '\0';
+	forget_text(self);
 	self->pid = forkpty(&self->console, NULL, NULL, NULL);
 	if (!self->pid) {
 		if (!strcmp(command, "start"))
@@ -124,6 +122,14 @@ static inline bool has_console(QEMU *self, const char *command, const char *name
 	explain(self);
 	return false;
 }
+
+/* A domain of this name and with these changes, with its console as self's, at the prompt. */
+#define STARTED_DOMAIN(name, changes) do {				\
+	ASSERT_TRUE(libvirt_runs());					\
+	ASSERT_TRUE(define(name, changes));				\
+	ASSERT_TRUE(has_console(self, "start", name));			\
+	ASSERT_TRUE(at_prompt(self));					\
+} while (0)
 
 /* Whether the guest's shell is there, whose prompt was printed before. */
 static inline bool still_at_prompt(QEMU *self)

@@ -301,6 +301,14 @@ static inline bool at_prompt(QEMU *self)
 	return wait_for(self, PROMPT);
 }
 
+/* The text is that of a console which begins now. */
+static inline void forget_text(QEMU *self)
+{
+	self->len = 0;
+	self->mark = 0;
+	self->text[0] = '\0';
+}
+
 /*
  * Starts QEMU with these arguments, a list with NULL at its end, and its guest unless one of
  * them is -S. The descriptors' numbers are those that the options below name. Nothing is left
@@ -350,9 +358,7 @@ static inline bool start(QEMU *self, char *const *options)
 	self->gdb = pairs[2][0];
 	self->line_len = 0;
 	self->line_next = 0;
-	self->len = 0;
-	self->mark = 0;
-	self->text[0] = '\0';
+	forget_text(self);
 	if (!read_line(self, seconds() + self->patience)) {
 		print_comment("QEMU said", all_said(self));
 		return false;

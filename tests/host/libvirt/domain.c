@@ -62,10 +62,7 @@ TEST_F_TIMEOUT(qemu, libvirt_knows_kvm, LIMIT)
 
 TEST_F_TIMEOUT(qemu, starts_and_powers_off, LIMIT)
 {
-	ASSERT_TRUE(libvirt_runs());
-	ASSERT_TRUE(define("ring1", ""));
-	ASSERT_TRUE(has_console(self, "start", "ring1"));
-	ASSERT_TRUE(at_prompt(self));
+	STARTED_DOMAIN("ring1", "");
 	print_domain_exits("ring1", "microvm, 2 processors, by libvirt, to the prompt");
 	EXPECT_TRUE(is_pv_guest(self));
 	EXPECT_TRUE(devices_work(self));
@@ -79,18 +76,14 @@ TEST_F_TIMEOUT(qemu, starts_and_powers_off, LIMIT)
 
 TEST_F_TIMEOUT(qemu, is_suspended_and_goes_on, LIMIT)
 {
-	ASSERT_TRUE(libvirt_runs());
-	ASSERT_TRUE(define("ring1", ""));
-	ASSERT_TRUE(has_console(self, "start", "ring1"));
-	ASSERT_TRUE(at_prompt(self));
+	STARTED_DOMAIN("ring1", "");
 	ASSERT_TRUE(virsh("suspend ring1"));
 	EXPECT_TRUE(is_in_state("ring1", "paused"));
 	/* What it said before. */
 	while (read_console(self, seconds() + 1))
 		;
 	ASSERT_TRUE(give(self, "echo he''ard\n"));
-	sleep(3);
-	EXPECT_FALSE(read_console(self, seconds() + 1));
+	EXPECT_FALSE(read_console(self, seconds() + 4));
 	ASSERT_TRUE(virsh("resume ring1"));
 	EXPECT_TRUE(is_in_state("ring1", "running"));
 	ASSERT_TRUE(wait_for(self, "\nheard"));
@@ -108,10 +101,7 @@ TEST_F_TIMEOUT(qemu, is_suspended_and_goes_on, LIMIT)
 
 TEST_F_TIMEOUT(qemu, is_saved_and_reset, LIMIT)
 {
-	ASSERT_TRUE(libvirt_runs());
-	ASSERT_TRUE(define("ring1", ""));
-	ASSERT_TRUE(has_console(self, "start", "ring1"));
-	ASSERT_TRUE(at_prompt(self));
+	STARTED_DOMAIN("ring1", "");
 	GUEST("echo before >/tmp/when");
 	ASSERT_TRUE(virsh("managedsave ring1"));
 	EXPECT_TRUE(is_in_state("ring1", "shut off"));
@@ -164,10 +154,7 @@ TEST_F_TIMEOUT(qemu, two_outlive_the_daemon, LIMIT)
 /* What libvirt gives a PC by itself as well: USB, a balloon; virtio is on PCI there. */
 TEST_F_TIMEOUT(qemu, pc_starts, LIMIT)
 {
-	ASSERT_TRUE(libvirt_runs());
-	ASSERT_TRUE(define("pc", "s/microvm/pc/; /virtio-mmio/d; /usb/d; /memballoon/d"));
-	ASSERT_TRUE(has_console(self, "start", "pc"));
-	ASSERT_TRUE(at_prompt(self));
+	STARTED_DOMAIN("pc", "s/microvm/pc/; /virtio-mmio/d; /usb/d; /memballoon/d");
 	print_domain_exits("pc", "pc, 2 processors, by libvirt, to the prompt");
 	EXPECT_TRUE(is_pv_guest(self));
 	EXPECT_TRUE(devices_work(self));
