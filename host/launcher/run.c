@@ -235,16 +235,16 @@ static struct rtc rtc;
 
 /* All devices have ports: at no memory address does one answer. */
 static const struct bus_range ports[] = {
-	{ PORT_I8042_COMMAND, 1, i8042_read, i8042_write, NULL },
-	{ PORT_RTC, RTC_PORTS, rtc_read, rtc_write, &rtc },
-	{ PORT_COM1, UART_REGS, uart_read, uart_write, &uarts[0] },
-	{ PORT_COM2, UART_REGS, uart_read, uart_write, &uarts[1] },
-	{ PORT_COM3, UART_REGS, uart_read, uart_write, &uarts[2] },
-	{ PORT_COM4, UART_REGS, uart_read, uart_write, &uarts[3] },
-	{ PORT_PM1_EVENT, PM1_EVENT_LENGTH, pm1_event_read, pm1_event_write, &pm },
-	{ PORT_PM1_CONTROL, PM1_CONTROL_LENGTH, pm1_control_read, pm1_control_write, NULL },
-	{ PORT_PM_TIMER, PM_TIMER_LENGTH, pm_timer_read, NULL, NULL },
-	{ PORT_RESET, 1, reset_read, reset_write, NULL },
+	{ PORT_I8042_COMMAND, 1, i8042_read, i8042_write, NULL, NULL },
+	{ PORT_RTC, RTC_PORTS, rtc_read, rtc_write, &rtc, NULL },
+	{ PORT_COM1, UART_REGS, uart_read, uart_write, &uarts[0], uart_write_string },
+	{ PORT_COM2, UART_REGS, uart_read, uart_write, &uarts[1], uart_write_string },
+	{ PORT_COM3, UART_REGS, uart_read, uart_write, &uarts[2], uart_write_string },
+	{ PORT_COM4, UART_REGS, uart_read, uart_write, &uarts[3], uart_write_string },
+	{ PORT_PM1_EVENT, PM1_EVENT_LENGTH, pm1_event_read, pm1_event_write, &pm, NULL },
+	{ PORT_PM1_CONTROL, PM1_CONTROL_LENGTH, pm1_control_read, pm1_control_write, NULL, NULL },
+	{ PORT_PM_TIMER, PM_TIMER_LENGTH, pm_timer_read, NULL, NULL, NULL },
+	{ PORT_RESET, 1, reset_read, reset_write, NULL, NULL },
 };
 
 int run_main(int argc, char **argv)

@@ -67,3 +67,15 @@ void bus_access(enum bus_space space, uint64_t address, bool write, void *data,
 		memcpy(data, &val, size);
 	}
 }
+
+void bus_write_string(uint64_t port, uint8_t *data, unsigned int size, unsigned int n)
+{
+	const struct bus_range *range = find_range(BUS_PORTS, port);
+
+	if (size == 1 && range && range->write_string) {
+		range->write_string(range->dev, port - range->first, data, n);
+		return;
+	}
+	for (; n; n--, data += size)
+		bus_access(BUS_PORTS, port, true, data, size);
+}

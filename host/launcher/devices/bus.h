@@ -22,6 +22,8 @@ struct bus_range {
 	uint64_t (*read)(void *dev, uint64_t offset, unsigned int size);
 	void (*write)(void *dev, uint64_t offset, unsigned int size, uint64_t val);
 	void *dev;
+	/* If there is one: bytes to the same address, one by one, as REP OUTSB writes them. */
+	void (*write_string)(void *dev, uint64_t offset, const uint8_t *bytes, unsigned int n);
 };
 
 /* What a bus reads as where nothing answers. */
@@ -35,6 +37,9 @@ void bus_register(enum bus_space space, const struct bus_range *ranges, unsigned
 /* One access, as wide as the guest made it; data holds it little-endian. */
 void bus_access(enum bus_space space, uint64_t address, bool write, void *data,
 		unsigned int size);
+
+/* A string of elements of the same size, which all go to one port. */
+void bus_write_string(uint64_t port, uint8_t *data, unsigned int size, unsigned int n);
 
 /* Whether accesses that meet no device are reported on stderr. */
 void bus_set_debug(bool on);

@@ -106,11 +106,11 @@ int console_connect(unsigned int uart, const char *where)
 	return fail_usage("run", "--serial %s is none of stdio, null, file:PATH, fd:N", where);
 }
 
-void console_send(unsigned int uart, uint8_t byte)
+void console_send(unsigned int uart, const uint8_t *bytes, unsigned int n)
 {
 	struct port *port = &ports[uart];
 
-	if (port->out >= 0 && write_all(port->out, &byte, 1))
+	if (port->out >= 0 && write_all(port->out, bytes, n))
 		end_guest(RING1_ERROR, "cannot write the output of %s: %s", port->name,
 			  strerror(errno));
 }

@@ -13,7 +13,7 @@
 int console_connect(unsigned int uart, const char *where);
 
 /* Output of a port, from any vCPU's thread; the news that it can take input again. */
-void console_send(unsigned int uart, uint8_t byte);
+void console_send(unsigned int uart, const uint8_t *bytes, unsigned int n);
 void console_drained(unsigned int uart);
 
 /* Call before any thread starts: takes the terminal, and prepares console_drained(). */

@@ -239,14 +239,16 @@ uint64_t uart_read(void *dev, uint64_t offset, unsigned int size)
 	return BUS_BYTE(val);
 }
 
-void uart_write(void *dev, uint64_t offset, unsigned int size, uint64_t val)
+/* The bytes that go out do so together: sending takes no time, and no interrupt is in between. */
+void uart_write_string(void *dev, uint64_t offset, const uint8_t *bytes, unsigned int n)
 {
 	struct uart *u = dev;
-	bool refill, send;
+	bool refill, send = false;
+	unsigned int i;
 
-	(void)size;
 	pthread_mutex_lock(&lock);
-	send = write_reg(u, offset, val);
+	for (i = 0; i < n; i++)
+		send = write_reg(u, offset, bytes[i]);
 	refill = drained(u);
 	update_irq(u->irq);
 	pthread_mutex_unlock(&lock);
@@ -256,12 +258,20 @@ void uart_write(void *dev, uint64_t offset, unsigned int size, uint64_t val)
 	if (!send)
 		return;
 
-	/* Empty again only after the byte is gone: the line drops in between, as edges need. */
-	wiring.send(number(u), val);
+	/* Empty again only after they are gone: the line drops in between, as edges need. */
+	wiring.send(number(u), bytes, n);
 	pthread_mutex_lock(&lock);
 	u->thr_empty_pending = true;
 	update_irq(u->irq);
 	pthread_mutex_unlock(&lock);
+}
+
+void uart_write(void *dev, uint64_t offset, unsigned int size, uint64_t val)
+{
+	const uint8_t byte = val;
+
+	(void)size;
+	uart_write_string(dev, offset, &byte, 1);
 }
 
 size_t uart_receive(unsigned int uart, const uint8_t *buf, size_t len)

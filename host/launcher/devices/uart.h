@@ -35,7 +35,7 @@ extern struct uart uarts[UARTS];
 /* How the ports reach the rest of the machine. All three are called by any vCPU's thread. */
 struct uart_wiring {
 	void (*set_irq)(unsigned int irq, bool level);
-	void (*send)(unsigned int uart, uint8_t byte);
+	void (*send)(unsigned int uart, const uint8_t *bytes, unsigned int n);
 	void (*drained)(unsigned int uart);	/* input that did not fit can be offered again */
 };
 
@@ -44,6 +44,7 @@ void uart_init(const struct uart_wiring *wiring);
 /* For a table of the bus; dev is one of uarts[]. */
 uint64_t uart_read(void *dev, uint64_t offset, unsigned int size);
 void uart_write(void *dev, uint64_t offset, unsigned int size, uint64_t val);
+void uart_write_string(void *dev, uint64_t offset, const uint8_t *bytes, unsigned int n);
 
 /* Offer input: returns how much was taken. When it is less than len, drained() will follow. */
 size_t uart_receive(unsigned int uart, const uint8_t *buf, size_t len);

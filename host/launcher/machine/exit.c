@@ -75,9 +75,12 @@ static void handle_io(const struct vcpu *vcpu)
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 	uint32_t i;
 
+	if (run->io.direction == KVM_EXIT_IO_OUT) {
+		bus_write_string(run->io.port, data, run->io.size, run->io.count);
+		return;
+	}
 	for (i = 0; i < run->io.count; i++, data += run->io.size)
-		bus_access(BUS_PORTS, run->io.port, run->io.direction == KVM_EXIT_IO_OUT, data,
-			   run->io.size);
+		bus_access(BUS_PORTS, run->io.port, false, data, run->io.size);
 }
 
 static void handle_mmio(const struct vcpu *vcpu)

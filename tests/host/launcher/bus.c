@@ -15,6 +15,7 @@ struct cell {
 	uint64_t offset;
 	unsigned int size;
 	unsigned int writes;
+	unsigned int strings;
 };
 
 static uint64_t cell_read(void *dev, uint64_t offset, unsigned int size)
@@ -36,13 +37,22 @@ static void cell_write(void *dev, uint64_t offset, unsigned int size, uint64_t v
 	cell->writes++;
 }
 
+static void cell_write_string(void *dev, uint64_t offset, const uint8_t *bytes, unsigned int n)
+{
+	struct cell *cell = dev;
+
+	cell->offset = offset;
+	cell->val = bytes[n - 1];
+	cell->strings++;
+}
+
 static struct cell one, two;
 
 static const struct bus_range ranges[] = {
-	{ 0x100, 4, cell_read, cell_write, &one },
-	{ 0x104, 8, cell_read, cell_write, &two },
-	{ 0x200, 1, cell_read, NULL, &one },
-	{ 0x201, 1, NULL, cell_write, &one },
+	{ 0x100, 4, cell_read, cell_write, &one, NULL },
+	{ 0x104, 8, cell_read, cell_write, &two, NULL },
+	{ 0x200, 1, cell_read, NULL, &one, NULL },
+	{ 0x201, 1, NULL, cell_write, &one, cell_write_string },
 };
 
 static uint64_t bus_in(enum bus_space space, uint64_t address, unsigned int size)
@@ -92,6 +102,28 @@ TEST(a_write_gives_as_many_bytes_as_the_guest_wrote)
 	EXPECT_EQ(0xf0, one.val);
 	bus_out(BUS_PORTS, 0x100, 0x123456789abcdef0, 4);
 	EXPECT_EQ(0x9abcdef0, one.val);
+}
+
+TEST(a_string_is_written_at_once_or_one_by_one)
+{
+	uint16_t words[] = { 0x1234, 0x5678 };
+	uint8_t bytes[] = { 1, 2, 3 };
+
+	bus_write_string(0x201, bytes, 1, 3);
+	bus_register(BUS_PORTS, ranges, 4);
+	EXPECT_EQ(0, one.strings);
+	bus_write_string(0x201, bytes, 1, 3);
+	EXPECT_EQ(1, one.strings);
+	EXPECT_EQ(0, one.offset);
+	EXPECT_EQ(3, one.val);
+	EXPECT_EQ(0, one.writes);
+	bus_write_string(0x102, bytes, 1, 3);
+	EXPECT_EQ(3, one.writes);
+	EXPECT_EQ(2, one.offset);
+	bus_write_string(0x201, (uint8_t *)words, 2, 2);
+	EXPECT_EQ(5, one.writes);
+	EXPECT_EQ(0x5678, one.val);
+	EXPECT_EQ(1, one.strings);
 }
 
 TEST(ports_are_no_memory)

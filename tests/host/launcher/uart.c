@@ -20,6 +20,7 @@ static unsigned int edges;
 static unsigned int refills;
 static char sent[64];
 static unsigned int sent_len;
+static unsigned int sends;
 
 static void set_irq(unsigned int irq, bool level)
 {
@@ -27,10 +28,12 @@ static void set_irq(unsigned int irq, bool level)
 	line[irq] = level;
 }
 
-static void send(unsigned int uart, uint8_t byte)
+static void send(unsigned int uart, const uint8_t *bytes, unsigned int n)
 {
 	(void)uart;
-	sent[sent_len++] = byte;
+	memcpy(sent + sent_len, bytes, n);
+	sent_len += n;
+	sends++;
 }
 
 static void drained(unsigned int uart)
@@ -118,6 +121,40 @@ TEST_F(uart, each_byte_sent_makes_an_edge)
 	EXPECT_TRUE(line[4]);
 	EXPECT_EQ(0, memcmp(sent, "ab", 2));
 	EXPECT_EQ(UART_LSR_TEMT | UART_LSR_THRE, read_reg(0, UART_LSR));
+}
+
+TEST_F(uart, a_string_is_sent_at_once)
+{
+	write_reg(0, UART_IER, UART_IER_THRI);
+	edges = 0;
+	uart_write_string(&uarts[0], UART_TX, (const uint8_t *)"0123456789abcdef", FIFO);
+	EXPECT_EQ(1, edges);
+	EXPECT_EQ(1, sends);
+	EXPECT_EQ(FIFO, sent_len);
+	EXPECT_EQ(0, memcmp(sent, "0123456789abcdef", FIFO));
+	EXPECT_EQ(0xc0 | UART_IIR_THRI, read_reg(0, UART_IIR));
+}
+
+TEST_F(uart, a_string_in_loopback_is_received)
+{
+	int i;
+
+	write_reg(0, UART_MCR, UART_MCR_LOOP);
+	uart_write_string(&uarts[0], UART_TX, (const uint8_t *)"0123456789abcdefgh", 18);
+	EXPECT_EQ(0, sends);
+	for (i = 0; i < FIFO; i++)
+		EXPECT_EQ("0123456789abcdef"[i], read_reg(0, UART_RX));
+	EXPECT_EQ(0, read_reg(0, UART_LSR) & UART_LSR_DR);
+}
+
+TEST_F(uart, a_string_to_another_register_sets_it)
+{
+	uart_write_string(&uarts[0], UART_SCR, (const uint8_t *)"ab", 2);
+	EXPECT_EQ('b', read_reg(0, UART_SCR));
+	write_reg(0, UART_LCR, UART_LCR_DLAB);
+	uart_write_string(&uarts[0], UART_TX, (const uint8_t *)"\1\2", 2);
+	EXPECT_EQ(2, read_reg(0, UART_DLL));
+	EXPECT_EQ(0, sends);
 }
 
 TEST_F(uart, received_bytes_come_in_order)
