@@ -13,6 +13,12 @@
 
 #define FIFO_SIZE	16
 
+static bool fifo_is_on(struct uart_port *port)
+{
+	return (serial_port_in(port, UART_IIR) & UART_IIR_FIFO_ENABLED) ==
+		UART_IIR_FIFO_ENABLED_16550A;
+}
+
 /*
  * As long as the port is not open, the driver may not have found out that there is a
  * FIFO, or have turned it off. Looking into IIR loses no interrupt: IER is 0.
@@ -23,9 +29,10 @@ static bool turn_on_fifo(struct uart_8250_port *up)
 
 	if (port->state && tty_port_initialized(&port->state->port))
 		return up->fcr & UART_FCR_ENABLE_FIFO && port->type == PORT_16550A;
+	if (fifo_is_on(port))
+		return true;
 	serial_port_out(port, UART_FCR, up->fcr | UART_FCR_ENABLE_FIFO);
-	if ((serial_port_in(port, UART_IIR) & UART_IIR_FIFO_ENABLED) ==
-	    UART_IIR_FIFO_ENABLED_16550A)
+	if (fifo_is_on(port))
 		return true;
 	serial_port_out(port, UART_FCR, up->fcr);
 	return false;
