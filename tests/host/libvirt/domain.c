@@ -48,6 +48,12 @@ static bool powers_off(QEMU *self, const char *name)
 	return give(self, "poweroff -f\n") && !finish(self) && is_in_state(name, "shut off");
 }
 
+/* By the power button: ACPI's device on microvm, its fixed hardware on a PC. */
+static bool is_shut_down(QEMU *self, const char *name)
+{
+	return virsh("shutdown %s", name) && !finish(self) && is_in_state(name, "shut off");
+}
+
 TEST_F_TIMEOUT(qemu, libvirt_knows_kvm, LIMIT)
 {
 	ASSERT_TRUE(libvirt_runs());
@@ -74,6 +80,15 @@ TEST_F_TIMEOUT(qemu, starts_and_powers_off, LIMIT)
 	EXPECT_TRUE(virsh("undefine ring1"));
 }
 
+TEST_F_TIMEOUT(qemu, shuts_down, LIMIT)
+{
+	STARTED_DOMAIN("ring1", "");
+	ASSERT_TRUE(virsh("reboot ring1"));
+	ASSERT_TRUE(at_prompt(self));
+	EXPECT_TRUE(is_in_state("ring1", "running"));
+	EXPECT_TRUE(is_shut_down(self, "ring1"));
+}
+
 TEST_F_TIMEOUT(qemu, is_suspended_and_goes_on, LIMIT)
 {
 	STARTED_DOMAIN("ring1", "");
@@ -88,12 +103,6 @@ TEST_F_TIMEOUT(qemu, is_suspended_and_goes_on, LIMIT)
 	EXPECT_TRUE(is_in_state("ring1", "running"));
 	ASSERT_TRUE(wait_for(self, "\nheard"));
 	ASSERT_TRUE(at_prompt(self));
-	/* The button is pressed, but nothing in the guest's kernel handles it. */
-	GUEST("grep 'ACPI:Ged' /proc/interrupts >/tmp/before");
-	ASSERT_TRUE(virsh("shutdown ring1"));
-	GUEST("sleep 2; grep 'ACPI:Ged' /proc/interrupts >/tmp/after");
-	GUEST("! cmp -s /tmp/before /tmp/after");
-	EXPECT_TRUE(is_in_state("ring1", "running"));
 	ASSERT_TRUE(virsh("destroy ring1"));
 	EXPECT_TRUE(is_in_state("ring1", "shut off"));
 	EXPECT_EQ(0, finish(self));
@@ -158,7 +167,7 @@ TEST_F_TIMEOUT(qemu, pc_starts, LIMIT)
 	print_domain_exits("pc", "pc, 2 processors, by libvirt, to the prompt");
 	EXPECT_TRUE(is_pv_guest(self));
 	EXPECT_TRUE(devices_work(self));
-	EXPECT_TRUE(powers_off(self, "pc"));
+	EXPECT_TRUE(is_shut_down(self, "pc"));
 }
 
 TEST_HARNESS_MAIN
