@@ -2,10 +2,12 @@
 /*
  * What a vCPU's CPUID says: KVM's table of all the host can offer, with the
  * host's topology replaced by the guest's: one package of single-thread
- * cores, APIC ids counted from zero. The processor has the name of the host's.
+ * cores, APIC ids counted from zero. The processor has the name of the host's, and its TSC is
+ * one to tell the time by if the host does so.
  */
 #include <cpuid.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,13 +20,16 @@
 #define FIRST_TRY		64
 #define MAX_ENTRIES		256	/* KVM_SET_CPUID2 takes no more */
 #define ADDED_ENTRIES		3
+#define OWN_LEAVES		(CPUID_BRAND_LEAVES + 1)
 
 #define LEAF_EXTENDED		0x80000000	/* says which is the last leaf from here up */
 #define LEAF_BRAND			0x80000002
+#define LEAF_POWER			0x80000007
 
 #define FEATURES_CX_TSC_DEADLINE	(1U << 24)
 #define FEATURES_CX_HYPERVISOR		(1U << 31)
 #define FEATURES_DX_HTT			(1U << 28)
+#define POWER_DX_INVARIANT_TSC		(1U << 8)
 #define AMD_FEATURES_CX_CMP_LEGACY	(1U << 1)
 
 #define CACHE_TYPE(eax)		((eax) & 0x1f)
@@ -75,15 +80,22 @@ static struct kvm_cpuid_entry2 *find_or_add(struct kvm_cpuid2 *table, uint32_t f
 	return e;
 }
 
-void cpuid_set_brand(struct kvm_cpuid2 *table, const struct cpuid_brand *brand)
+/* Whether a guest looks at this leaf, which it does if there are extended ones at all. */
+static bool extend(struct kvm_cpuid2 *table, uint32_t last)
 {
 	struct kvm_cpuid_entry2 *extended = find(table, LEAF_EXTENDED, 0);
+
+	if (extended && extended->eax < last)
+		extended->eax = last;
+	return extended;
+}
+
+void cpuid_set_brand(struct kvm_cpuid2 *table, const struct cpuid_brand *brand)
+{
 	unsigned int i;
 
-	if (!extended)
+	if (!extend(table, LEAF_BRAND + CPUID_BRAND_LEAVES - 1))
 		return;
-	if (extended->eax < LEAF_BRAND + CPUID_BRAND_LEAVES - 1)
-		extended->eax = LEAF_BRAND + CPUID_BRAND_LEAVES - 1;
 	for (i = 0; i < CPUID_BRAND_LEAVES; i++) {
 		struct kvm_cpuid_entry2 *e = find_or_add(table, LEAF_BRAND + i);
 
@@ -92,6 +104,30 @@ void cpuid_set_brand(struct kvm_cpuid2 *table, const struct cpuid_brand *brand)
 		e->ecx = brand->leaf[i].ecx;
 		e->edx = brand->leaf[i].edx;
 	}
+}
+
+void cpuid_set_invariant_tsc(struct kvm_cpuid2 *table)
+{
+	if (extend(table, LEAF_POWER))
+		find_or_add(table, LEAF_POWER)->edx |= POWER_DX_INVARIANT_TSC;
+}
+
+/*
+ * Whether the host tells the time by its TSC, which its kernel has found the same on all
+ * processors, at one rate and never at rest: then it is such to guests, though the processor may
+ * not say so. Their vDSO reads it with less work than kvm-clock, which is made of it.
+ */
+static bool host_trusts_tsc(void)
+{
+	char name[16] = "";
+	FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
+
+	if (!f)
+		return false;
+	if (!fgets(name, sizeof(name), f))
+		name[0] = '\0';
+	fclose(f);
+	return !strcmp(name, "tsc\n");
 }
 
 /* The processor's name, which KVM leaves empty. Any of the host's processors has it. */
@@ -113,13 +149,15 @@ struct kvm_cpuid2 *cpuid_supported(int kvm_fd)
 	unsigned int entries;
 
 	for (entries = FIRST_TRY; entries <= MAX_ENTRIES; entries *= 2) {
-		struct kvm_cpuid2 *table = calloc(1, table_bytes(entries + CPUID_BRAND_LEAVES));
+		struct kvm_cpuid2 *table = calloc(1, table_bytes(entries + OWN_LEAVES));
 
 		if (!table)
 			break;
 		table->nent = entries;
 		if (!ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, table)) {
 			take_brand(table);
+			if (host_trusts_tsc())
+				cpuid_set_invariant_tsc(table);
 			return table;
 		}
 		free(table);

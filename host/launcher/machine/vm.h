@@ -45,6 +45,8 @@ int vm_set_irq(const struct vm *vm, unsigned int irq, bool level);
 struct kvm_cpuid2 *cpuid_supported(int kvm_fd);
 /* Name the processor: in a table with room for all leaves, and only if it has such leaves. */
 void cpuid_set_brand(struct kvm_cpuid2 *table, const struct cpuid_brand *brand);
+/* A TSC that never changes its rate or rests; likewise. */
+void cpuid_set_invariant_tsc(struct kvm_cpuid2 *table);
 struct kvm_cpuid2 *cpuid_for_vcpu(const struct kvm_cpuid2 *supported, unsigned int id,
 				  unsigned int cpus, bool trap);
 

@@ -222,7 +222,31 @@ TEST(without_extended_leaves_there_is_no_brand)
 
 	ASSERT_NE(NULL, table);
 	cpuid_set_brand(table, &brand);
+	cpuid_set_invariant_tsc(table);
 	EXPECT_EQ(1, table->nent);
+	free(table);
+}
+
+TEST(invariant_tsc_is_one_bit_of_its_leaf)
+{
+	const struct kvm_cpuid_entry2 entries[] = {
+		{ .function = 0x80000000, .eax = 0x80000001 },
+		{ .function = 0x80000007, .edx = 1 },
+	};
+	struct kvm_cpuid2 *table = table_with(entries, 2);
+
+	ASSERT_NE(NULL, table);
+	cpuid_set_invariant_tsc(table);
+	EXPECT_EQ(2, table->nent);
+	EXPECT_EQ(0x80000007, leaf(table, 0x80000000, 0)->eax);
+	EXPECT_EQ(0x101, leaf(table, 0x80000007, 0)->edx);
+	free(table);
+
+	table = table_with(entries, 1);
+	ASSERT_NE(NULL, table);
+	cpuid_set_invariant_tsc(table);
+	EXPECT_EQ(2, table->nent);
+	EXPECT_EQ(0x100, leaf(table, 0x80000007, 0)->edx);
 	free(table);
 }
 
