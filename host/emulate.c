@@ -308,7 +308,9 @@ static bool may_emulate(const struct vcpu_ring1 *v, enum insn_class class)
 	case UD_VECTOR:
 		return class >= INSN_HYPERCALL && class <= INSN_MWAIT;
 	case NP_VECTOR:
-		return class == INSN_IRET && v->user_closed;
+		/* The user's code segments, closed meanwhile: the guest's own may be any. */
+		return class == INSN_IRET ? v->user_closed :
+		       class == INSN_KVM && !ring1_is_pv(v);
 	default:
 		return class != INSN_NOT_PRIVILEGED && class != INSN_SILENT && class != INSN_NOP;
 	}
@@ -445,7 +447,7 @@ int ring1_emulate(struct kvm_vcpu *vcpu)
 	    vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP)
 		return ring1_regs_report_debug(vcpu, DR6_BD);
 	/* A selector. KVM finds its descriptor in the guest's table, the hardware not. */
-	if (v->exit.vector == GP_VECTOR && v->exit.error)
+	if (v->exit.vector != UD_VECTOR && v->exit.error)
 		ring1_trap_sync_desc(v);
 	return emulate_class(vcpu, class);
 }
