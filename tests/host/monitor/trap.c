@@ -32,6 +32,8 @@ CODE(vmcall, "vmcall\n" STOP);
 CODE(vmmcall, "vmmcall\n" STOP);
 CODE(user_vmmcall, "vmmcall\n nop\n");
 CODE(call_page, "call *%rbx\n" STOP);
+CODE(selectors, "mov %ebx, %ds\n mov %ebx, %es\n mov %ebx, %fs\n mov %ebx, %gs\n mov %ebx, %ss\n"
+	STOP);
 CODE(cpuid, "ud2\n .ascii \"kvm\"\n cpuid\n" STOP);
 CODE(wrmsr, "mov %rbx, %rdx\n shr $32, %rdx\n mov %ebx, %eax\n wrmsr\n" STOP);
 
@@ -70,6 +72,35 @@ TEST_F(trap, int_n_of_the_kernel)
 	ASSERT_EQ(STOPPED, go_kernel(c, int_n));
 	EXPECT_EQ(1, c->regs.rcx);
 	EXPECT_EQ(7, c->regs.rbx);
+}
+
+/*
+ * Also where Linux has the user's segments, and the hardware's table has them for any guest; they
+ * are closed while an interrupt waits.
+ */
+TEST_F(trap, data_segments_anywhere)
+{
+	uint64_t *gdt = at(self->vm, GPA_GDT);
+	struct cpu *c = self->cpu;
+	unsigned int selector;
+
+	c->regs.rflags = FLAG_FIXED;
+	interrupt(c, 0x41);
+	for (selector = 8; selector < 0x78; selector += 8) {
+		uint64_t was = gdt[selector / 8];
+		struct kvm_sregs s;
+
+		if (selector == KERNEL_CS)
+			continue;
+		gdt[selector / 8] = 0x00cf93000000ffff;
+		c->regs.rbx = selector;
+		ASSERT_EQ(STOPPED, go_kernel(c, selectors)) TH_LOG("selector %#x", selector);
+		s = get_sregs(c);
+		EXPECT_EQ(selector, s.ss.selector);
+		EXPECT_EQ(0, s.ds.base | s.es.base | s.fs.base | s.gs.base);
+		gdt[selector / 8] = was;
+		set_long_mode(c);
+	}
 }
 
 TEST_F(trap, int_n_of_the_user)
