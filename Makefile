@@ -40,6 +40,8 @@
 #:              the running one), ring1 in /usr/local/bin
 #:   uninstall  takes that away again
 #:   deb        Debian packages of the same, ring1 and ring1-dkms, in build/deb
+#:   guest-deb  Debian packages of a guest kernel, configured as Debian's for clouds, in
+#:              build/guest-deb: an hour or two
 #:   graft      puts the guest port and the monitor into a Debian 6.12 source tree, TREE=DIR,
 #:              as options of its own: RING1_GUEST and KVM_RING1
 #:   reference  makes Documentation/abi/hypercalls.rst and Documentation/tests.rst anew
@@ -118,6 +120,10 @@ kernels: packages
 guest_config := arch/x86/configs/ring1-guest.config
 guest: kernels
 	$(rig)/build/kernel-build --source patched --config $(guest_config) --out build/guest
+
+guest-deb: kernels
+	$(rig)/build/need-packages cpio debhelper libssl-dev zstd
+	$(rig)/build/guest-deb
 
 debug-host: kernels
 	$(rig)/build/kernel-build --source patched --config $(guest_config) \
