@@ -8,7 +8,8 @@
 #: make TARGET [VARIABLE=VALUE]...
 #:
 #:   run        a shell in a guest, in an emulated host that has no VT-x/AMD-V;
-#:              with GUEST_CMD='...' runs that, prints its output, exits with its status
+#:              with GUEST_CMD='...' runs that, prints its output, exits with its status;
+#:              with DISK=FILE boots that disk there, under Debian's QEMU
 #:   host       the same on the host itself, with HOST_CMD='...'
 #:   check      all tests; BATCH= and TEST= patterns select (tests/batches/, TEST='host/*')
 #:   check-debug
@@ -26,6 +27,8 @@
 #:              line less: twenty minutes the first time
 #:   check-qemu Debian's own QEMU and libvirt, as they are packaged, drive guests in the host:
 #:              three quarters of an hour
+#:   check-image
+#:              that disk in a guest of QEMU's: comes up whole, survives QEMU's end by SIGKILL
 #:   check-storm
 #:              an hour, or MINUTES=, of what a host can do to the memory of a Linux guest
 #:   mutants    that tests of the monitor find mistakes: makes those of tests/mutants/, one at
@@ -42,6 +45,8 @@
 #:   deb        Debian packages of the same, ring1 and ring1-dkms, in build/deb
 #:   guest-deb  Debian packages of a guest kernel, configured as Debian's for clouds, in
 #:              build/guest-deb: an hour or two
+#:   image      a disk with Debian, systemd, ssh and cloud-init and that kernel, and a seed for
+#:              its cloud-init, in build/image; as root
 #:   graft      puts the guest port and the monitor into a Debian 6.12 source tree, TREE=DIR,
 #:              as options of its own: RING1_GUEST and KVM_RING1
 #:   reference  makes Documentation/abi/hypercalls.rst and Documentation/tests.rst anew
@@ -53,6 +58,12 @@
 #:   GUEST_KERNEL=ring1|amd64|cloud
 #:                              the patched one, or Debian's own, which has to trap
 #:   GUEST_APPEND HOST_APPEND   added to the kernel's command line
+#:   DISK=FILE SEED=FILE        run: a disk with GRUB, raw or qcow2, which is written to, and one
+#:                              that cloud-init reads; `make image` makes both
+#:   SIZE=4096                  image: the disk's size in MiB
+#:   FIRMWARE=uefi|bios         run: what boots DISK; the BIOS takes very long, as its instructions
+#:                              are emulated
+#:   SNAPSHOT=on                run: DISK stays as it is, what is written is lost at the end
 #:   SHARE=DIR                  a folder, to be /share in the host
 #:   HOST_KERNEL=amd64|cloud|debug
 #:                              Debian's flavour, or a kernel with KASAN and lockdep
@@ -82,7 +93,8 @@ endif
 
 # Taken as written: a $ in a command is for the machine's shell.
 variables := GUEST_CMD HOST_CMD SMP MEM GUEST_MODE GUEST_KERNEL GUEST_APPEND HOST_APPEND SHARE \
-	HOST_KERNEL HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT HOST_EMULATOR HOST_GDB HOST_KVM VERSION1 \
+	DISK SEED SIZE SNAPSHOT FIRMWARE HOST_KERNEL HOST_CPU HOST_SMP HOST_MEM HOST_ICOUNT \
+	HOST_EMULATOR HOST_GDB HOST_KVM VERSION1 \
 	RING1_CACHE KERNEL_VERSION V BATCH TEST TEST_SLOWNESS MUTANT \
 	ENVIRONMENTS PARTS OPERATIONS EFFORT TREE RING1_DEBUG
 $(foreach v,$(variables),$(eval override $(v) := $$(value $(v))))
@@ -104,7 +116,7 @@ build/make_exit.so: $(rig)/machine/make_exit.c | packages
 
 run host: %: %-session
 	$(exit-with $(file <$(status)))
-run-session: run-args guest modules launcher $(if $(VERSION1),version1)
+run-session: run-args guest modules launcher $(if $(VERSION1),version1) $(if $(DISK),qemu)
 	setpriv --pdeathsig TERM $(rig)/machine/host run; echo $$? >$(status)
 host-session: host-args guest modules launcher $(if $(VERSION1),version1)
 	setpriv --pdeathsig TERM $(rig)/machine/host; echo $$? >$(status)
@@ -124,6 +136,10 @@ guest: kernels
 guest-deb: kernels
 	$(rig)/build/need-packages cpio debhelper libssl-dev zstd
 	$(rig)/build/guest-deb
+
+image: guest-deb
+	$(rig)/build/need-packages mmdebstrap e2fsprogs
+	$(rig)/build/image build/guest-deb/linux-image-*.deb
 
 debug-host: kernels
 	$(rig)/build/kernel-build --source patched --config $(guest_config) \
@@ -188,6 +204,11 @@ check-qemu: guest modules launcher tests
 	$(rig)/build/qemu-root libvirt
 	$(rig)/build/grub-disk
 	$(rig)/judge/run-tests tests/batches/qemu
+
+# QEMU takes kernel and initrd from files, as firmware needs minutes to read them from the disk.
+check-image: image modules launcher tests qemu
+	ln -f build/image/vmlinuz build/image/initrd.img build/qemu
+	$(rig)/judge/run-tests tests/batches/image
 
 # The test has 5 minutes, times TEST_SLOWNESS.
 check-storm: MINUTES := $(or $(MINUTES),60)

@@ -7,7 +7,7 @@
 
 : "${HOST_KERNEL:=amd64}" "${HOST_KVM:=kvm-ring1}" "${HOST_SMP:=2}" "${SMP:=1}" "${MEM:=512M}"
 : "${GUEST_KERNEL:=ring1}"
-: "${HOST_EMULATOR:=qemu}"
+: "${HOST_EMULATOR:=qemu}" "${FIRMWARE:=uefi}"
 
 flavour_of() {
 	case $1 in
@@ -102,6 +102,35 @@ machine_mem=$(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo)
 if [ -n "${SHARE:-}" ]; then
 	[ -d "$SHARE" ] || die "SHARE=$SHARE: no such folder"
 	SHARE=$(realpath "$SHARE")
+fi
+
+# A disk that a guest of QEMU's boots from, and one that its cloud-init reads.
+for name in DISK SEED; do
+	eval "file=\${$name:-}"
+	[ -n "$file" ] || continue
+	[ -f "$file" ] || die "$name=$file: no such file"
+	[ -r "$file" ] || die "$name=$file: may not be read"
+done
+case ${SNAPSHOT:-off} in
+on | off) ;;
+*) die "SNAPSHOT=$SNAPSHOT: must be on or off" ;;
+esac
+case $FIRMWARE in
+uefi | bios) ;;
+*) die "FIRMWARE=$FIRMWARE: must be uefi or bios" ;;
+esac
+if [ -n "${DISK:-}" ]; then
+	[ -w "$DISK" ] || [ "${SNAPSHOT:-}" = on ] ||
+		die "DISK=$DISK: may not be written, as a guest's disk is"
+	[ -z "${SHARE:-}" ] || die "DISK=$DISK: not with SHARE, which is QEMU's folder then"
+	[ -z "${GUEST_CMD:-}${GUEST_APPEND:-}" ] ||
+		die "DISK=$DISK: not with GUEST_CMD or GUEST_APPEND; the disk says what is run"
+	[ "$emulator" = boot ] || die "DISK=$DISK: not with HOST_EMULATOR=$HOST_EMULATOR"
+	DISK=$(realpath "$DISK")
+	SEED=${SEED:+$(realpath "$SEED")}
+	SHARE=$build/qemu
+elif [ -n "${SEED:-}" ]; then
+	die "SEED=$SEED: goes with DISK"
 fi
 
 case "${HOST_APPEND:-}${GUEST_APPEND:-}" in
