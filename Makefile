@@ -138,7 +138,7 @@ guest-deb: kernels
 	$(rig)/build/guest-deb
 
 image: guest-deb
-	$(rig)/build/need-packages mmdebstrap e2fsprogs
+	$(rig)/build/need-packages mmdebstrap e2fsprogs fdisk grub-efi-amd64-bin
 	$(rig)/build/image build/guest-deb/linux-image-*.deb
 
 debug-host: kernels
@@ -200,7 +200,7 @@ check-abi: guest modules launcher tests version1
 	$(rig)/judge/run-tests tests/batches/abi
 
 check-qemu: guest modules launcher tests
-	$(rig)/build/need-packages e2fsprogs libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
+	$(rig)/build/need-packages e2fsprogs fdisk libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
 	$(rig)/build/qemu-root libvirt
 	$(rig)/build/grub-disk
 	$(rig)/judge/run-tests tests/batches/qemu
