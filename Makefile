@@ -200,7 +200,8 @@ check-abi: guest modules launcher tests version1
 	$(rig)/judge/run-tests tests/batches/abi
 
 check-qemu: guest modules launcher tests
-	$(rig)/build/need-packages e2fsprogs fdisk libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
+	$(rig)/build/need-packages e2fsprogs fdisk libvirt-daemon libvirt-daemon-driver-qemu \
+		libvirt-clients
 	$(rig)/build/qemu-root libvirt
 	$(rig)/build/grub-disk
 	$(rig)/judge/run-tests tests/batches/qemu
