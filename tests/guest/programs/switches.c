@@ -30,10 +30,8 @@
 #define ROUNDS		50
 
 /* Those of ABI version 1 leave the switch without effect, and say nothing. */
-#define SKIP_WITH(word) do {					\
-	if (cmdline_has("ring1_test." word))			\
-		SKIP(return, "it is of ABI version 1: " word);	\
-} while (0)
+#define OLD_MONITOR	"ring1_test.abi=1"
+#define OLD_GUEST	"ring1_test.guest=1"
 
 EMPTY_FIXTURE(switches)
 
@@ -96,7 +94,8 @@ TEST_F(switches, rdtsc_faults_until_it_may_again)
 {
 	int i;
 
-	SKIP_WITH("abi=1");
+	if (cmdline_has(OLD_MONITOR))
+		SKIP(return, "the monitor is of ABI version 1");
 	EXPECT_FALSE(faults(rdtsc));
 	ASSERT_TRUE(set_tsc(PR_TSC_SIGSEGV));
 	EXPECT_TRUE(faults(rdtsc));
@@ -117,7 +116,8 @@ TEST_F(switches, rdtsc_faults_until_it_may_again)
 
 TEST_F(switches, rdtscp_as_well)
 {
-	SKIP_WITH("abi=1");
+	if (cmdline_has(OLD_MONITOR))
+		SKIP(return, "the monitor is of ABI version 1");
 	if (!cpu_has("rdtscp"))
 		SKIP(return, "the processor has no RDTSCP");
 	EXPECT_FALSE(faults(rdtscp));
@@ -142,7 +142,8 @@ TEST_F(switches, another_task_goes_on_reading)
 	int i, status;
 	pid_t pid;
 
-	SKIP_WITH("abi=1");
+	if (cmdline_has(OLD_MONITOR))
+		SKIP(return, "the monitor is of ABI version 1");
 	stay_on_one_processor();
 	pid = fork();
 	if (!pid) {
@@ -213,7 +214,8 @@ TEST_F(switches, steps_from_branch_to_branch_are_refused)
 
 	if (!in_ring1())
 		SKIP(return, "not in ring 1");
-	SKIP_WITH("guest=1");
+	if (cmdline_has(OLD_GUEST))
+		SKIP(return, "the guest is of ABI version 1");
 	pid = fork();
 	if (!pid) {
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);

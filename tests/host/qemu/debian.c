@@ -70,7 +70,7 @@ TEST_F_TIMEOUT(qemu, loses_nothing_that_was_synced, LIMIT)
 	GUEST("cp -r /usr/share/doc /root/copy && sync");
 	GUEST("(cd /root/copy && find . -type f | xargs md5sum) >/root/sums && sync");
 	/* In the middle of more of that. */
-	ASSERT_TRUE(give(self, "while :; do cp -r /root/copy /root/more; rm -r /root/more; done\n"));
+	ASSERT_TRUE(give(self, "cd /root; while :; do cp -r copy more; rm -r more; done\n"));
 	sleep(20);
 	kill(self->pid, SIGKILL);
 	EXPECT_EQ(-SIGKILL, finish(self));

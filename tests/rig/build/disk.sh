@@ -7,7 +7,6 @@
 # block device.
 
 grub_bios=/usr/lib/grub/i386-pc
-grub_efi=/usr/lib/grub/x86_64-efi
 sector=512
 bios_start=2048			# sectors
 bios_sectors=2048
