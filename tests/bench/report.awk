@@ -282,7 +282,7 @@ function goals(    x, y, i, n, list) {
 	x = ratio("operations", "trap", "getppid", 1, "pv")
 	verdict("instructions of getppid, trap / PV: at least 10", short(x), x >= 10)
 	x = behind("qemu")
-	verdict("PV ahead of QEMU's TCG on every row, " compared " of them; rows where it is not, PV / TCG", \
+	verdict("PV ahead of QEMU's TCG, or as native, on every row, " compared " of them; the others, PV / TCG", \
 		x, x == "none")
 	x = behind("xen")
 	verdict("PV ahead of Xen PV, or as native, on every row, " compared " of them; the others, PV / Xen", x,

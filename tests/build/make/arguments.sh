@@ -16,7 +16,7 @@ refused() {
 	[ $status = 2 ] && echo "$said" | grep -qF "ring1: $1:"
 }
 
-plan 27
+plan 29
 for bad in SMP=abc SMP=0 SMP=65 SMP=-1 MEM=-1 MEM=12x MEM=1M HOST_MEM=1M HOST_KERNEL=foo \
 	HOST_KVM=foo GUEST_MODE=foo GUEST_KERNEL=foo SHARE=/nonexistent HOST_GDB=gdb HOST_GDB=65536 \
 	VERSION1=foo DISK=/nonexistent SNAPSHOT=foo FIRMWARE=foo; do
@@ -29,4 +29,6 @@ check "gdb with Bochs" refused host HOST_GDB=1234 HOST_EMULATOR=bochs HOST_CMD=t
 check "a command for a disk" refused run DISK=README.md GUEST_CMD=true
 check "a disk in Bochs" refused run DISK=README.md HOST_EMULATOR=bochs
 check "a seed without a disk" refused run SEED=README.md GUEST_CMD=true
+check "a snapshot without a disk" refused run SNAPSHOT=on GUEST_CMD=true
+check "firmware without a disk" refused run FIRMWARE=bios GUEST_CMD=true
 check "a guest without KVM" refused run HOST_KVM=none GUEST_CMD=true

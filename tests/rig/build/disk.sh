@@ -1,12 +1,11 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Sourced, after lib.sh, by what makes a disk that a PC boots, through its BIOS and, with an EFI
-# system partition, through UEFI: as a cloud's image, GPT, the root first and behind the others,
-# lest it could not grow. GRUB's parts are put where grub-install would put them, which wants a
+# Sourced, after lib.sh, by what makes a disk that a PC boots, through its BIOS or UEFI. As in a
+# cloud's image, the root is the first partition in GPT and the last on the disk, where it can
+# grow. GRUB's parts are put where grub-install would put them, which wants a
 # block device.
 
-grub_bios=/usr/lib/grub/i386-pc
 sector=512
 bios_start=2048			# sectors
 bios_sectors=2048
@@ -38,7 +37,7 @@ grub_for() {
 
 # The boot sector loads the first sector of GRUB's image, and that the rest: both are told where.
 put_bios_grub() {
-	dd if=$grub_bios/boot.img of="$1" bs=440 count=1 conv=notrunc status=none
+	dd if=/usr/lib/grub/i386-pc/boot.img of="$1" bs=440 count=1 conv=notrunc status=none
 	number $bios_start | put "$1" 92
 	dd if="$2" of="$1" bs=$sector seek=$bios_start conv=notrunc status=none
 	number $((bios_start + 1)) | put "$1" $((bios_start * sector + 500))

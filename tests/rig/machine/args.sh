@@ -7,7 +7,7 @@
 
 : "${HOST_KERNEL:=amd64}" "${HOST_KVM:=kvm-ring1}" "${HOST_SMP:=2}" "${SMP:=1}" "${MEM:=512M}"
 : "${GUEST_KERNEL:=ring1}"
-: "${HOST_EMULATOR:=qemu}" "${FIRMWARE:=uefi}"
+: "${HOST_EMULATOR:=qemu}"
 
 flavour_of() {
 	case $1 in
@@ -115,7 +115,7 @@ case ${SNAPSHOT:-off} in
 on | off) ;;
 *) die "SNAPSHOT=$SNAPSHOT: must be on or off" ;;
 esac
-case $FIRMWARE in
+case ${FIRMWARE:-uefi} in
 uefi | bios) ;;
 *) die "FIRMWARE=$FIRMWARE: must be uefi or bios" ;;
 esac
@@ -129,8 +129,11 @@ if [ -n "${DISK:-}" ]; then
 	DISK=$(realpath "$DISK")
 	SEED=${SEED:+$(realpath "$SEED")}
 	SHARE=$build/qemu
-elif [ -n "${SEED:-}" ]; then
-	die "SEED=$SEED: goes with DISK"
+else
+	for name in SEED SNAPSHOT FIRMWARE; do
+		eval "value=\${$name:-}"
+		[ -z "$value" ] || die "$name=$value: goes with DISK"
+	done
 fi
 
 case "${HOST_APPEND:-}${GUEST_APPEND:-}" in
